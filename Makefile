@@ -1,0 +1,106 @@
+# sib: single inbox. "make help" lists what there is.
+SHELL       := /bin/bash
+BUILD       ?= build
+PREFIX      ?= /usr/local
+DESTDIR     ?=
+CC          ?= gcc
+V           ?=
+VERSION     := 0.1.0
+
+.DEFAULT_GOAL := all
+
+LIBS_PC     := libcurl libxml-2.0 openssl uuid sqlite3 libevent libevent_openssl jansson inih libsystemd
+# Asked for only when something is compiled, so that "make help" and "make clean" need nothing.
+PC_CFLAGS    = $(eval PC_CFLAGS := $$(shell pkg-config --cflags $(LIBS_PC)))$(PC_CFLAGS)
+PC_LIBS      = $(eval PC_LIBS := $$(shell pkg-config --libs $(LIBS_PC)))$(PC_LIBS)
+
+WARN        := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+               -Wformat=2 -Wundef -Wpointer-arith -Wwrite-strings -Wno-format-nonliteral
+HARDEN      := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
+CPPFLAGS    += -I. -D_GNU_SOURCE -DSIB_VERSION='"$(VERSION)"'
+OPT         ?= -O2 -g
+CFLAGS_ALL   = -std=c17 $(OPT) $(WARN) $(HARDEN) $(PC_CFLAGS) $(CFLAGS)
+LDFLAGS_ALL  = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
+
+# The build of the tests: sanitizers and crash points. Fortify and ASan do not go together.
+SAN_FLAGS   := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
+               -DSIB_CRASH_POINTS
+
+FOLDERS     := base store queue remote ews sync notify role admin
+MAINS       := role/sibd sync/sib_sync notify/sib_notify admin/sibctl \
+               tests/exchange/sib_exchange tests/exchange/sib_exchange_user
+# Order of linking: users before used.
+LINK_ORDER  := admin sync notify role ews remote queue store base
+
+MAIN_SRC    := $(addsuffix .c,$(MAINS))
+lib_src      = $(filter-out $(MAIN_SRC),$(sort $(wildcard $(1)/*.c)))
+EXCHANGE_SRC := $(filter-out $(MAIN_SRC),$(sort $(wildcard tests/exchange/*.c)))
+TEST_SUPPORT := $(sort $(wildcard tests/support/*.c))
+TEST_SRC    := $(sort $(wildcard tests/unit/test_*.c))
+ALL_SRC     := $(foreach f,$(FOLDERS),$(wildcard $(f)/*.c)) $(wildcard tests/*/*.c)
+ALL_HDR     := $(foreach f,$(FOLDERS),$(wildcard $(f)/*.h)) $(wildcard tests/*/*.h)
+
+# A program's name has dashes where its file has underscores.
+prog_name    = $(subst _,-,$(notdir $(1)))
+
+Q := $(if $(V),,@)
+say = @$(if $(V),true,printf '  %-4s %s\n' "$(1)" "$(2)")
+
+# build_rules DIR, CFLAGS, LDFLAGS: a library a folder, programs, test programs
+define build_rules
+$(foreach f,$(FOLDERS),$(eval $(1)_$(f)_obj := $(patsubst %.c,$(1)/obj/%.o,$(call lib_src,$(f)))))
+$(eval $(1)_exchange_obj := $(patsubst %.c,$(1)/obj/%.o,$(EXCHANGE_SRC)))
+$(eval $(1)_support_obj := $(patsubst %.c,$(1)/obj/%.o,$(TEST_SUPPORT)))
+
+$(1)/obj/%.o: %.c | .deps-installed
+	$$(call say,CC,$$<)
+	$(Q)mkdir -p $$(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(2) -MMD -MP -c -o $$@ $$<
+
+$(foreach f,$(FOLDERS),$(if $($(1)_$(f)_obj),$(1)/lib/lib$(f).a: $($(1)_$(f)_obj)
+	$(Q)mkdir -p $$(@D); rm -f $$@; ar rcs $$@ $$^
+
+))
+$(1)/lib/libexchange.a: $($(1)_exchange_obj)
+	$(Q)mkdir -p $$(@D); rm -f $$@; ar rcs $$@ $$^
+
+$(1)/lib/libsupport.a: $($(1)_support_obj)
+	$(Q)mkdir -p $$(@D); rm -f $$@; ar rcs $$@ $$^
+
+$(eval $(1)_libs := $(foreach f,$(LINK_ORDER),$(if $($(1)_$(f)_obj),$(1)/lib/lib$(f).a)))
+$(foreach m,$(MAINS),$(if $(wildcard $(m).c),$(1)/bin/$(call prog_name,$(m)): $(1)/obj/$(m).o $(1)/lib/libexchange.a $($(1)_libs)
+	$$(call say,LD,$$@)
+	$(Q)mkdir -p $$(@D)
+	$(Q)$(CC) $(2) $(3) -o $$@ $$(filter %.o,$$^) $(if $(findstring exchange,$(m)),$(1)/lib/libexchange.a) $($(1)_libs) $$(PC_LIBS)
+
+))
+$(foreach t,$(TEST_SRC),$(1)/tests/$(basename $(notdir $(t))): $(1)/obj/$(basename $(t)).o $(1)/lib/libsupport.a $(1)/lib/libexchange.a $($(1)_libs)
+	$$(call say,LD,$$@)
+	$(Q)mkdir -p $$(@D)
+	$(Q)$(CC) $(2) $(3) -o $$@ $$(filter %.o,$$^) $(1)/lib/libsupport.a $(1)/lib/libexchange.a $($(1)_libs) $$(PC_LIBS) -lcmocka
+
+)
+-include $$(shell find $(1)/obj -name '*.d' 2>/dev/null)
+endef
+
+PROGRAMS     = $(foreach m,$(MAINS),$(if $(wildcard $(m).c),$(1)/bin/$(call prog_name,$(m))))
+TESTS        = $(foreach t,$(TEST_SRC),$(1)/tests/$(basename $(notdir $(t))))
+
+$(eval $(call build_rules,$(BUILD),$$(CFLAGS_ALL),$$(LDFLAGS_ALL)))
+$(eval $(call build_rules,$(BUILD)/san,-std=c17 $(WARN) $(SAN_FLAGS) $$(PC_CFLAGS),-fsanitize=address,undefined))
+
+.PHONY: all tests san clean help deps .deps-installed
+
+all: $(call PROGRAMS,$(BUILD))
+san: $(call PROGRAMS,$(BUILD)/san) $(call TESTS,$(BUILD)/san)
+tests: $(call TESTS,$(BUILD))
+
+# Says nothing when all is there; else installs with apt and says what.
+.deps-installed:
+	@scripts/install-deps build
+
+deps:
+	@scripts/install-deps test
+
+clean:
+	rm -rf $(BUILD)

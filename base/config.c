@@ -1,0 +1,399 @@
+#include "base/config_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <ini.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/limits.h"
+
+/* inih's own limit for a line, compiled into Debian's library. */
+enum { INI_LINE_BYTES = 200 };
+
+struct parse {
+    struct config *config;
+    FILE *file;
+    int line; /* of what inih handles now */
+    struct err *err;
+};
+
+static bool fail(struct parse *parse, const char *fmt, const char *a, const char *b)
+{
+    char text[300];
+
+    if (parse->err->kind != ERR_OK)
+        return false;
+    snprintf(text, sizeof text, fmt, a, b);
+    return err_set(parse->err, ERR_CONFIG, "%s line %d: %s", parse->config->path, parse->line,
+                   text);
+}
+
+static bool set_text(char **field, const char *value)
+{
+    char *copy = strdup(value);
+
+    if (!copy)
+        return false;
+    free(*field);
+    *field = copy;
+    return true;
+}
+
+/* The index of `value` among words separated by '|', or -1. */
+static int word_index(const char *choices, const char *value)
+{
+    size_t len = strlen(value);
+    int index = 0;
+
+    for (const char *p = choices; p; index++) {
+        const char *end = strchr(p, '|');
+        size_t n = end ? (size_t)(end - p) : strlen(p);
+        if (n == len && strncasecmp(p, value, n) == 0)
+            return index;
+        p = end ? end + 1 : NULL;
+    }
+    return -1;
+}
+
+static bool parse_flag(const char *value, bool *flag)
+{
+    static const char *const words[] = {"no", "yes", "off", "on", "false", "true"};
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strcasecmp(value, words[i]) == 0) {
+            *flag = i % 2 == 1;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_url(const char *value)
+{
+    return (strncmp(value, "http://", 7) == 0 && value[7]) ||
+           (strncmp(value, "https://", 8) == 0 && value[8]);
+}
+
+static bool parse_range(struct parse *parse, const struct config_key *key, const char *value,
+                        int64_t *number)
+{
+    char *end;
+
+    errno = 0;
+    if (key->type == CONFIG_DURATION) {
+        if (!clock_parse_duration(value, number))
+            return fail(parse, "%s = %s is not a duration; write 10s, 5m or 1h", key->name,
+                        value);
+    } else {
+        *number = strtoll(value, &end, 10);
+        if (end == value || *end || errno)
+            return fail(parse, "%s = %s is not a whole number", key->name, value);
+    }
+    if (*number < key->min || *number > key->max) {
+        char range[64];
+        snprintf(range, sizeof range, "%lld to %lld%s", (long long)key->min,
+                 (long long)key->max, key->type == CONFIG_DURATION ? " milliseconds" : "");
+        return fail(parse, "%s is out of range; from %s", key->name, range);
+    }
+    return true;
+}
+
+static bool set_value(struct parse *parse, const struct config_key *key, void *section,
+                      const char *value)
+{
+    void *field = (char *)section + key->offset;
+
+    switch (key->type) {
+    case CONFIG_CHOICE:
+        if (word_index(key->choices, value) < 0)
+            return fail(parse, "%s must be one of %s", key->name, key->choices);
+        return set_text(field, value);
+    case CONFIG_WORD: {
+        int index = word_index(key->choices, value);
+        if (index < 0)
+            return fail(parse, "%s must be one of %s", key->name, key->choices);
+        *(int64_t *)field = index;
+        return true;
+    }
+    case CONFIG_PATHNAME:
+        if (value[0] != '/')
+            return fail(parse, "%s = %s must be an absolute path", key->name, value);
+        return set_text(field, value);
+    case CONFIG_URL:
+        if (!is_url(value))
+            return fail(parse, "%s = %s must begin with http:// or https://", key->name, value);
+        return set_text(field, value);
+    case CONFIG_FLAG:
+        if (!parse_flag(value, field))
+            return fail(parse, "%s = %s must be yes or no", key->name, value);
+        return true;
+    case CONFIG_NUMBER:
+    case CONFIG_DURATION: return parse_range(parse, key, value, field);
+    case CONFIG_TEXT: break;
+    }
+    if (!value[0])
+        return fail(parse, "%s is empty%s", key->name, "");
+    return set_text(field, value);
+}
+
+static bool set_defaults(struct parse *parse, const struct config_section *section, void *at)
+{
+    for (size_t i = 0; i < section->count; i++) {
+        const struct config_key *key = &section->keys[i];
+        if (key->fallback && !set_value(parse, key, at, key->fallback))
+            return false;
+    }
+    return true;
+}
+
+/* [exchange "main"] -> name "main"; [exchange] -> name "". */
+static bool split_section(const char *text, char *kind, size_t kind_size, char *name,
+                          size_t name_size)
+{
+    const char *space = strchr(text, ' ');
+    size_t n = space ? (size_t)(space - text) : strlen(text);
+
+    if (n >= kind_size)
+        return false;
+    memcpy(kind, text, n);
+    kind[n] = '\0';
+    name[0] = '\0';
+    if (!space)
+        return true;
+    const char *p = space + strspn(space, " ");
+    size_t len = strlen(p);
+    if (len < 2 || p[0] != '"' || p[len - 1] != '"' || len - 2 >= name_size)
+        return false;
+    memcpy(name, p + 1, len - 2);
+    name[len - 2] = '\0';
+    return true;
+}
+
+/* The struct of the named section, made with its defaults at the first sight of it. */
+static struct config_exchange *
+exchange_at(struct parse *parse, const struct config_section *section, const char *name)
+{
+    struct config *config = parse->config;
+
+    for (size_t i = 0; i < config->exchange_count; i++) {
+        if (strcmp(config->exchange[i].name, name) == 0)
+            return &config->exchange[i];
+    }
+    if (config->exchange_count == CONFIG_EXCHANGES_MAX) {
+        fail(parse, "too many [exchange] sections%s%s", "", "");
+        return NULL;
+    }
+    struct config_exchange *exchange = &config->exchange[config->exchange_count++];
+    if (!set_text(&exchange->name, name) || !set_defaults(parse, section, exchange))
+        return NULL;
+    return exchange;
+}
+
+static const struct config_section *find_section(const char *kind)
+{
+    for (size_t i = 0; i < config_section_count; i++) {
+        if (strcmp(config_sections[i].name, kind) == 0)
+            return &config_sections[i];
+    }
+    return NULL;
+}
+
+static int handle(void *user, const char *section_text, const char *name, const char *value)
+{
+    struct parse *parse = user;
+    char kind[32], label[LIMIT_MAILBOX_NAME];
+
+    if (parse->err->kind != ERR_OK)
+        return 0;
+    if (!split_section(section_text, kind, sizeof kind, label, sizeof label))
+        return fail(parse, "[%s] is not a section; write [exchange \"main\"]%s", section_text,
+                    "");
+    const struct config_section *section = find_section(kind);
+    if (!section)
+        return fail(
+            parse,
+            "there is no section [%s]; sections are node, cluster, exchange, notify, sync%s",
+            kind, "");
+    if (!section->named && label[0])
+        return fail(parse, "the section [%s] takes no name%s", kind, "");
+    void *at = section->named ? (void *)exchange_at(parse, section, label)
+                              : (char *)parse->config + section->offset;
+    if (!at)
+        return 0;
+    for (size_t i = 0; i < section->count; i++) {
+        if (strcmp(section->keys[i].name, name) == 0)
+            return set_value(parse, &section->keys[i], at, value);
+    }
+    return fail(parse, "there is no key \"%s\" in [%s]", name, kind);
+}
+
+static char *read_line(char *line, int size, void *stream)
+{
+    struct parse *parse = stream;
+
+    if (!fgets(line, size, parse->file))
+        return NULL;
+    parse->line++;
+    size_t len = strlen(line);
+    if (len + 1 >= (size_t)size && line[len - 1] != '\n') {
+        fail(parse, "the line is longer than inih takes (%s bytes)%s", "198", "");
+        return NULL;
+    }
+    return line;
+}
+
+static bool check_required(struct config *config, struct err *err)
+{
+    for (size_t s = 0; s < config_section_count; s++) {
+        const struct config_section *section = &config_sections[s];
+        size_t times = section->named ? config->exchange_count : 1;
+        for (size_t t = 0; t < times; t++) {
+            const char *at = section->named ? (const char *)&config->exchange[t]
+                                            : (const char *)config + section->offset;
+            for (size_t i = 0; i < section->count; i++) {
+                const struct config_key *key = &section->keys[i];
+                if (key->required && !*(char *const *)(at + key->offset))
+                    return err_set(err, ERR_CONFIG, "%s: [%s] lacks the key \"%s\": %s",
+                                   config->path, section->name, key->name, key->help);
+            }
+        }
+    }
+    return true;
+}
+
+/* What one key cannot tell: keys that need each other, files that must be there and private. */
+static bool check_sense(const struct config *config, struct err *err)
+{
+    if (!config->notify.certificate != !config->notify.key)
+        return err_set(err, ERR_CONFIG,
+                       "%s: [notify] needs both certificate and key, or neither", config->path);
+    for (size_t i = 0; i < config->exchange_count; i++) {
+        const struct config_exchange *exchange = &config->exchange[i];
+        struct buf secret;
+        if (strcmp(exchange->auth, "negotiate") != 0 && !exchange->password_file)
+            return err_set(err, ERR_CONFIG,
+                           "%s: [exchange \"%s\"] with auth = %s lacks password-file",
+                           config->path, exchange->name, exchange->auth);
+        buf_init(&secret, 1024);
+        bool ok =
+            !exchange->password_file || file_read_secret(exchange->password_file, &secret, err);
+        buf_clear(&secret);
+        if (!ok) {
+            err->kind = ERR_CONFIG;
+            return err_prefix(err, "%s: [exchange \"%s\"] password-file: ", config->path,
+                              exchange->name);
+        }
+        if (strcmp(exchange->notify, "push") == 0 && exchange->callback_url &&
+            !config->notify.listen)
+            return err_set(
+                err, ERR_CONFIG,
+                "%s: [exchange \"%s\"] has a callback-url, but [notify] has no listen",
+                config->path, exchange->name);
+    }
+    return true;
+}
+
+static bool load_into(struct config *config, FILE *file, struct err *err)
+{
+    struct parse parse = {.config = config, .file = file, .err = err};
+
+    for (size_t i = 0; i < config_section_count; i++) {
+        if (!config_sections[i].named &&
+            !set_defaults(&parse, &config_sections[i],
+                          (char *)config + config_sections[i].offset))
+            return false;
+    }
+    int status = ini_parse_stream(read_line, &parse, handle, &parse);
+    if (err->kind != ERR_OK)
+        return false;
+    if (status != 0)
+        return err_set(err, ERR_CONFIG, "%s line %d: this is neither [section] nor key = value",
+                       config->path, status);
+    return check_required(config, err) && check_sense(config, err);
+}
+
+struct config *config_load(const char *path, struct err *err)
+{
+    struct config *config = calloc(1, sizeof *config);
+    FILE *file = fopen(path, "re");
+
+    err_clear(err);
+    if (!config || !file) {
+        file_error(err, "open the configuration", path);
+        err->kind = ERR_CONFIG;
+        if (file)
+            fclose(file);
+        free(config);
+        return NULL;
+    }
+    bool ok = set_text(&config->path, path) && load_into(config, file, err);
+    fclose(file);
+    if (!ok) {
+        if (err->kind == ERR_OK)
+            err_set(err, ERR_SYSTEM, "out of memory");
+        config_free(&config);
+    }
+    return config;
+}
+
+static void free_section(const struct config_section *section, void *at)
+{
+    for (size_t i = 0; i < section->count; i++) {
+        enum config_type type = section->keys[i].type;
+        if (type == CONFIG_TEXT || type == CONFIG_CHOICE || type == CONFIG_PATHNAME ||
+            type == CONFIG_URL)
+            free(*(char **)((char *)at + section->keys[i].offset));
+    }
+}
+
+void config_free(struct config **config)
+{
+    struct config *c = *config;
+
+    if (c) {
+        for (size_t i = 0; i < config_section_count; i++) {
+            const struct config_section *section = &config_sections[i];
+            if (!section->named)
+                free_section(section, (char *)c + section->offset);
+            for (size_t e = 0; section->named && e < c->exchange_count; e++) {
+                free_section(section, &c->exchange[e]);
+                free(c->exchange[e].name);
+            }
+        }
+        free(c->path);
+        free(c);
+    }
+    *config = NULL;
+}
+
+const struct config_exchange *config_exchange(const struct config *config, const char *name)
+{
+    if (!name || !name[0])
+        return config->exchange_count ? &config->exchange[0] : NULL;
+    for (size_t i = 0; i < config->exchange_count; i++) {
+        if (strcmp(config->exchange[i].name, name) == 0)
+            return &config->exchange[i];
+    }
+    return NULL;
+}
+
+void config_print_example(FILE *out)
+{
+    for (size_t s = 0; s < config_section_count; s++) {
+        const struct config_section *section = &config_sections[s];
+        fprintf(out, "%s# %s\n[%s%s]\n", s ? "\n" : "", section->help, section->name,
+                section->named ? " \"main\"" : "");
+        for (size_t i = 0; i < section->count; i++) {
+            const struct config_key *key = &section->keys[i];
+            fprintf(out, "# %s", key->help);
+            if (key->choices)
+                fprintf(out, " (%s)", key->choices);
+            fprintf(out, "\n%s%s = %s\n", key->required ? "" : "#", key->name,
+                    key->fallback ? key->fallback : "");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+/* The configuration file: one table for each section (config_table.c), read with inih.
+ *
+ * Unknown sections and keys are errors with their line number; each key has a type, a range and
+ * a default where one makes sense. Secrets stand in files of their own, refused when others may
+ * read them. Ownership: struct config owns all strings; config_free. */
+#ifndef SIB_BASE_CONFIG_H
+#define SIB_BASE_CONFIG_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/err.h"
+#include "base/log.h"
+
+enum { CONFIG_EXCHANGES_MAX = 16 };
+
+enum config_identity { CONFIG_PUBLISHER, CONFIG_SUBSCRIBER };
+
+struct config_node {
+    char *name;
+    int64_t identity; /* enum config_identity */
+    char *state_dir;
+    char *user;        /* NULL: stay who we are */
+    int64_t log_level; /* enum log_level */
+};
+
+struct config_exchange {
+    char *name; /* of the section */
+    char *url;
+    char *version;
+    char *auth;
+    char *user;
+    char *password_file;
+    bool impersonate;
+    char *ca_file;
+    bool verify;
+    char *proxy;
+    int64_t connections;
+    int64_t request_timeout_ms;
+    char *item_class;
+    char *callback_url;
+    char *notify;
+};
+
+struct config {
+    char *path;
+    struct config_node node;
+    struct {
+        bool enabled;
+    } cluster;
+    struct config_exchange exchange[CONFIG_EXCHANGES_MAX];
+    size_t exchange_count;
+    struct {
+        char *listen, *certificate, *key;
+    } notify;
+    struct {
+        bool single_inbox;
+        int64_t sweep_ms;
+        bool sent_items;
+        int64_t guard_count, guard_percent;
+        int64_t status_minutes;
+    } sync;
+};
+
+enum { CONFIG_DEFAULT_IDENTITY = CONFIG_PUBLISHER };
+#define CONFIG_DEFAULT_PATH "/etc/sib/sib.conf"
+
+/* NULL on failure; err names file, line, key and what would be right. */
+struct config *config_load(const char *path, struct err *err);
+void config_free(struct config **config);
+
+/* The section by name; "" or NULL: the only one, or the first. NULL if there is none. */
+const struct config_exchange *config_exchange(const struct config *config, const char *name);
+
+/* A key with its help, as the example file and the manual page show it. */
+void config_print_example(FILE *out);
+
+#endif

@@ -1,0 +1,41 @@
+/* The tables of keys; config.c reads by them, the example file is printed from them. */
+#ifndef SIB_BASE_CONFIG_PRIVATE_H
+#define SIB_BASE_CONFIG_PRIVATE_H
+
+#include "base/config.h"
+
+enum config_type {
+    CONFIG_TEXT,     /* char * */
+    CONFIG_CHOICE,   /* char *, one of `choices` */
+    CONFIG_WORD,     /* int64_t: the index in `choices` */
+    CONFIG_PATHNAME, /* char *, absolute */
+    CONFIG_URL,      /* char *, http or https */
+    CONFIG_FLAG,     /* bool: yes/no, on/off, true/false */
+    CONFIG_NUMBER,   /* int64_t within min..max */
+    CONFIG_DURATION, /* int64_t ms within min..max */
+};
+
+struct config_key {
+    const char *name;
+    enum config_type type;
+    size_t offset;        /* in the section's struct */
+    const char *fallback; /* NULL: none */
+    bool required;
+    int64_t min, max;
+    const char *choices; /* words separated by '|' */
+    const char *help;
+};
+
+struct config_section {
+    const char *name;
+    bool named;    /* [exchange "NAME"], may come several times */
+    size_t offset; /* of the section's struct in struct config */
+    const struct config_key *keys;
+    size_t count;
+    const char *help;
+};
+
+extern const struct config_section config_sections[];
+extern const size_t config_section_count;
+
+#endif

@@ -1,0 +1,96 @@
+/* The durable work queue: which mailbox needs a look, when, and why.
+ *
+ * One row a mailbox and reason ("state, not events": a row says "look", never "do this step"),
+ * so any number of the same wish is one row. Rows live in the store's database: a push stands
+ * in the transaction that made it necessary. A claim survives the claimer's death: the row
+ * stays, and the next claimer takes over rows of others (queue_recover). Nothing in the queue
+ * ever expires. Set-aside rows are messages that the other side refuses for themselves: never
+ * due, kept for a person. */
+#ifndef SIB_QUEUE_QUEUE_H
+#define SIB_QUEUE_QUEUE_H
+
+#include "base/rng.h"
+#include "store/store.h"
+
+/* In order of priority: a person is waiting first. */
+enum queue_reason {
+    QUEUE_CHANGE,       /* something changed here: a deposit, a key on the phone */
+    QUEUE_RESYNC,       /* an administrator asked, and waits */
+    QUEUE_NOTIFICATION, /* the other side says that something changed there */
+    QUEUE_RETRY,        /* the last run could not finish */
+    QUEUE_SWEEP,        /* it is time to look anyway */
+    QUEUE_SET_ASIDE,    /* not work: a message that was refused (message is set) */
+    QUEUE_REASONS,
+};
+
+const char *queue_reason_name(enum queue_reason reason); /* "change", "resync", ... */
+
+struct queue_row {
+    int64_t id;
+    char mailbox[LIMIT_UUID];
+    char message[LIMIT_UUID]; /* set-aside only, else "" */
+    enum queue_reason reason;
+    int64_t due_ms;     /* wall */
+    int64_t created_ms; /* wall, of the first push */
+    int attempts;
+    char last_error[LIMIT_REASON];
+    bool claimed;
+};
+
+/* (tx) Wish a look at a mailbox in delay_ms. An existing row keeps the earlier due time; a row
+ * that is claimed is marked so that the mailbox is looked at once more after the present run.
+ */
+bool queue_push(struct store *store, const char *mailbox, enum queue_reason reason,
+                int64_t delay_ms, struct err *err);
+
+/* (tx) Claim, for `owner`, every due row of the one mailbox that comes next: by the best
+ * priority among its due rows, then by due time; mailboxes claimed already are passed over, and
+ * so are those with a not-before in the future. *found false: nothing is due. reasons: bit set
+ * of the reasons that were claimed. */
+struct queue_claim {
+    char mailbox[LIMIT_UUID];
+    unsigned reasons;         /* 1u << enum queue_reason */
+    int attempts;             /* the greatest among the rows */
+    int64_t waiting_since_ms; /* wall: the oldest created_ms */
+};
+bool queue_claim_next(struct store *store, const char *owner, struct queue_claim *out,
+                      bool *found, struct err *err);
+
+/* (tx) The run went well: claimed rows go, unless they were pushed again meanwhile (then they
+ * are due at once). */
+bool queue_done(struct store *store, const char *owner, const char *mailbox, struct err *err);
+
+/* (tx) The run must be repeated: claimed rows become one retry row, due in delay_ms; attempts
+ * are counted only when count_attempt. */
+bool queue_again(struct store *store, const char *owner, const char *mailbox, int64_t delay_ms,
+                 bool count_attempt, const char *error, struct err *err);
+
+/* (tx) Free what other owners claimed (they died). */
+bool queue_recover(struct store *store, const char *owner, struct err *err);
+
+/* (tx) Do not claim anything of this mailbox before then (wall; back-off by the other side). */
+bool queue_not_before(struct store *store, const char *mailbox, int64_t until_ms,
+                      struct err *err);
+
+/* When the next row is due (wall ms); 0: the queue is empty. Claimed rows do not count. */
+bool queue_next_due(struct store *store, int64_t *due_ms, struct err *err);
+
+/* How long to wait before attempt number `attempts` + 1: 10 s doubling to 5 min, with jitter.
+ * Pure. */
+int64_t queue_back_off(int attempts, struct rng *rng);
+
+/* (tx) A refused message, with what was said. */
+bool queue_set_aside(struct store *store, const char *mailbox, const char *message,
+                     const char *error, struct err *err);
+/* (tx) A person's word: due now / forget. ERR_NO_INPUT when there is no such row. The row is
+ * given back so that the caller can act on a set-aside message. */
+bool queue_retry(struct store *store, int64_t id, struct queue_row *row, struct err *err);
+bool queue_drop(struct store *store, int64_t id, struct queue_row *row, struct err *err);
+
+typedef bool queue_fn(const struct queue_row *row, void *arg);
+/* mailbox "": all. By reason, then due time. */
+bool queue_each(struct store *store, const char *mailbox, queue_fn *fn, void *arg,
+                struct err *err);
+bool queue_count(struct store *store, const char *mailbox, int64_t *count, struct err *err);
+
+#endif

@@ -1,0 +1,159 @@
+/* A remote mailbox: the interface between the rules of synchronisation and a groupware.  (A seam.)
+ *
+ * sync/ knows nothing else about the other side; ews/ implements it; another groupware would sit
+ * beside ews/ and implement it too. No term of a protocol crosses it.
+ *
+ * Ownership: everything handed to a callback is borrowed until the callback returns; everything
+ * handed to a call is copied before the call returns, except files named by a path, which must
+ * stay until the call has ended.
+ * Callbacks: each call ends with exactly one callback, never before the starting function has
+ * returned; after remote_cancel, none. err->kind is ERR_OK on success, else the other arguments
+ * are NULL. err->effect says whether a write may have happened (or may still happen).
+ * What survives a crash: nothing here; whoever calls writes the intent down first. */
+#ifndef SIB_REMOTE_REMOTE_H
+#define SIB_REMOTE_REMOTE_H
+
+#include <stddef.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/limits.h"
+
+struct remote;      /* one mailbox on the other side */
+struct remote_call; /* one call under way */
+
+/* What a remote folder is mapped to (table of sync-rules 2; docs/rules.md). */
+enum remote_place {
+    REMOTE_INBOX,   /* the Inbox itself */
+    REMOTE_BELOW,   /* a folder below the Inbox */
+    REMOTE_JUNK,
+    REMOTE_DELETED, /* Deleted Items and folders below it */
+    REMOTE_SENT,
+    REMOTE_PLACES,
+};
+
+struct remote_folder {
+    const char *id;
+    const char *name;
+    enum remote_place place;
+    bool root; /* the Inbox, Junk Email, Deleted Items, Sent Items themselves */
+};
+
+struct remote_item {
+    const char *id;
+    const char *version;    /* changes with every change of the item (a change key) */
+    const char *message_id; /* our message's UUID; "" : not one of ours */
+    const char *creation;   /* the token of the create that made it; "" : none */
+    const char *subject;
+    bool read, urgent;
+    struct wall modified, created; /* 0: not told */
+};
+
+enum remote_change_kind {
+    REMOTE_SEEN,      /* created or changed: item is whole */
+    REMOTE_READ_FLAG, /* only item.id and item.read are set */
+    REMOTE_REMOVED,   /* only item.id is set: deleted, or moved away */
+};
+
+struct remote_change {
+    enum remote_change_kind kind;
+    struct remote_item item;
+};
+
+struct remote_page {
+    const struct remote_change *changes;
+    size_t count;
+    const char *token; /* store it together with these changes, in one transaction */
+    bool last;         /* nothing more for now */
+};
+
+/* A message to be created, whole, in one step, not as a draft. */
+struct remote_new {
+    const char *message_id, *creation;
+    const char *folder; /* id */
+    const char *subject;
+    const char *body; /* plain text */
+    const char *item_class;
+    const char *from_number, *from_name; /* "" when unknown */
+    const char *from_address;            /* a mail address for the sender; "" : none */
+    struct wall received;
+    int64_t duration_ms;
+    bool read, urgent, private;
+    const char *audio_path; /* NULL: no audio leaves (secure) */
+    const char *audio_name, *audio_type;
+};
+
+/* Fields to set; only those whose set_ flag is true. */
+struct remote_fields {
+    bool set_read, read;
+    bool set_urgent, urgent;
+    bool set_subject;
+    const char *subject;
+};
+
+struct remote_ref {
+    const char *id, *version;
+};
+
+typedef void remote_folders_fn(const struct err *err, const struct remote_folder *folders,
+                               size_t count, void *arg);
+typedef void remote_changes_fn(const struct err *err, const struct remote_page *page, void *arg);
+typedef void remote_ref_fn(const struct err *err, const struct remote_ref *ref, void *arg);
+typedef void remote_done_fn(const struct err *err, void *arg);
+typedef void remote_watch_fn(const struct err *err, const char *subscription, void *arg);
+
+struct remote_ops {
+    /* The mapped folders: the Inbox and all below it, Junk Email, Deleted Items and all below it;
+     * Sent Items when asked. Roots first. */
+    struct remote_call *(*folders)(struct remote *, bool sent_items, remote_folders_fn *, void *);
+    /* One page of what changed in a folder since the token ("" : from the beginning, newest
+     * first). A refused token ends with ERR_GONE and code "token". */
+    struct remote_call *(*changes)(struct remote *, const char *folder, const char *token,
+                                   remote_changes_fn *, void *);
+    /* Create with everything, in one step; never an item without its audio. */
+    struct remote_call *(*create)(struct remote *, const struct remote_new *, remote_ref_fn *,
+                                  void *);
+    /* Set fields. version may be "" (whatever it is now). No receipt goes to the sender. */
+    struct remote_call *(*set)(struct remote *, const char *item, const char *version,
+                               const struct remote_fields *, remote_ref_fn *, void *);
+    /* Into another folder. The item gets a new id. */
+    struct remote_call *(*move)(struct remote *, const char *item, const char *folder,
+                                remote_ref_fn *, void *);
+    /* Remove without a trace. */
+    struct remote_call *(*remove)(struct remote *, const char *item, remote_done_fn *, void *);
+    /* One item's present state (ERR_GONE when it is not there). */
+    struct remote_call *(*get)(struct remote *, const char *item, remote_changes_fn *, void *);
+    /* The first audio attachment into a file (whole, or no file). */
+    struct remote_call *(*fetch_audio)(struct remote *, const char *item, const char *path,
+                                       remote_done_fn *, void *);
+    /* Ask to be called at `url` about changes in these folders. */
+    struct remote_call *(*watch)(struct remote *, const char *url, int status_minutes,
+                                 const char *const *folders, size_t count, remote_watch_fn *,
+                                 void *);
+    struct remote_call *(*unwatch)(struct remote *, const char *subscription, remote_done_fn *,
+                                   void *);
+    void (*cancel)(struct remote_call *);
+    void (*free)(struct remote *);
+};
+
+/* The first member of every implementation. */
+struct remote {
+    const struct remote_ops *ops;
+};
+
+/* NULL is legal; nulls. No callback comes afterwards; a write may still have happened. */
+static inline void remote_cancel(struct remote *remote, struct remote_call **call)
+{
+    if (*call)
+        remote->ops->cancel(*call);
+    *call = NULL;
+}
+
+static inline void remote_free(struct remote **remote)
+{
+    if (*remote)
+        (*remote)->ops->free(*remote);
+    *remote = NULL;
+}
+
+#endif

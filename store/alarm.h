@@ -1,0 +1,32 @@
+/* Alarms: stable names, kept until their cause is gone. */
+#ifndef SIB_STORE_ALARM_H
+#define SIB_STORE_ALARM_H
+
+#include "store/store.h"
+
+#define ALARM_MAILBOX_PARKED    "MailboxParked"
+#define ALARM_MAILBOX_SUSPENDED "MailboxSuspended"
+#define ALARM_MESSAGE_SET_ASIDE "MessageSetAside"
+#define ALARM_MAILBOX_FULL      "MailboxFull"
+#define ALARM_DISK_FULL         "DiskFull"
+#define ALARM_SYNC_DELAYED      "SyncDelayed"
+
+struct alarm {
+    int64_t id;
+    char name[64];
+    char mailbox[LIMIT_UUID]; /* "" when it has none */
+    char subject[LIMIT_UUID]; /* the message it is about, or "" */
+    char text[LIMIT_REASON];
+    int64_t raised_ms; /* wall */
+};
+
+/* (tx) Raising what is raised already only renews its text. */
+bool alarm_raise(struct store *store, const char *name, const char *mailbox,
+                 const char *subject, const char *text, struct err *err);
+/* (tx) Nothing happens when it is not raised. subject NULL: any. */
+bool alarm_clear(struct store *store, const char *name, const char *mailbox,
+                 const char *subject, struct err *err);
+typedef bool alarm_fn(const struct alarm *alarm, void *arg);
+bool alarm_each(struct store *store, alarm_fn *fn, void *arg, struct err *err);
+
+#endif

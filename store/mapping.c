@@ -1,0 +1,91 @@
+/* What was agreed, and the creates that were begun. Folders and items: mirror.c. */
+#include "store/mapping.h"
+
+#include <string.h>
+
+#include "store/db.h"
+
+bool agreed_get(struct store *store, const char *message, struct agreed *out, struct err *err)
+{
+    bool found;
+    sqlite3_stmt *stmt = db_one(store, err, &found,
+                                "SELECT place, read, urgent, subject, item, folder, version,"
+                                " refusals FROM agreed WHERE message = ?",
+                                "s", message);
+    memset(out, 0, sizeof *out);
+    if (stmt && found) {
+        out->place = (enum agreed_place)db_int(stmt, 0);
+        out->read = db_int(stmt, 1) != 0;
+        out->urgent = db_int(stmt, 2) != 0;
+        db_copy(stmt, 3, out->subject, sizeof out->subject);
+        db_copy(stmt, 4, out->item, sizeof out->item);
+        db_copy(stmt, 5, out->folder, sizeof out->folder);
+        db_copy(stmt, 6, out->version, sizeof out->version);
+        out->refusals = (int)db_int(stmt, 7);
+    }
+    db_end(stmt);
+    return stmt != NULL;
+}
+
+bool agreed_set(struct store *store, const char *message, const struct agreed *agreed,
+                struct err *err)
+{
+    return db_run(store, err,
+                  "INSERT OR REPLACE INTO agreed VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                  "sbbbssssbii", message, (int)agreed->place, agreed->read, agreed->urgent,
+                  agreed->subject, agreed->item, agreed->folder, agreed->version,
+                  agreed->refusals, store_stamp(store), db_next_row(store));
+}
+
+bool attempt_begin(struct store *store, const char *mailbox, const struct attempt *attempt,
+                   struct err *err)
+{
+    return db_run(store, err, "INSERT INTO attempt VALUES(?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?)",
+                  "sssbiibbsii", attempt->creation, attempt->message, mailbox,
+                  store_node(store), attempt->sent_ms, attempt->unknown_until_ms, attempt->read,
+                  attempt->urgent, attempt->subject, store_stamp(store), db_next_row(store));
+}
+
+bool attempt_close(struct store *store, const char *creation, struct err *err)
+{
+    return db_run(
+        store, err,
+        "UPDATE attempt SET open = 0, stamp = ?, row = ? WHERE creation = ? AND open = 1",
+        "iis", store_stamp(store), db_next_row(store), creation);
+}
+
+bool attempt_list(struct store *store, const char *message, struct attempt *out, int max,
+                  int *count, struct err *err)
+{
+    int next = 0;
+    sqlite3_stmt *stmt = db_query(store, err,
+                                  "SELECT creation, message, sent, unknown_until, open, read,"
+                                  " urgent, subject FROM attempt WHERE message = ?"
+                                  " ORDER BY sent, creation",
+                                  "s", message);
+    *count = 0;
+    if (!stmt)
+        return false;
+    while (*count < max && (next = db_next(store, stmt, err)) > 0) {
+        struct attempt *a = &out[(*count)++];
+        db_copy(stmt, 0, a->creation, sizeof a->creation);
+        db_copy(stmt, 1, a->message, sizeof a->message);
+        a->sent_ms = db_int(stmt, 2);
+        a->unknown_until_ms = db_int(stmt, 3);
+        a->open = db_int(stmt, 4) != 0;
+        a->read = db_int(stmt, 5) != 0;
+        a->urgent = db_int(stmt, 6) != 0;
+        db_copy(stmt, 7, a->subject, sizeof a->subject);
+    }
+    db_end(stmt);
+    return next >= 0;
+}
+
+bool attempt_any_open(struct store *store, const char *mailbox, bool *any, struct err *err)
+{
+    sqlite3_stmt *stmt =
+        db_one(store, err, any, "SELECT 1 FROM attempt WHERE mailbox = ? AND open = 1 LIMIT 1",
+               "s", mailbox);
+    db_end(stmt);
+    return stmt != NULL;
+}

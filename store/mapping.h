@@ -1,0 +1,125 @@
+/* What is mapped to what: our messages, the items of the other side, and what was last agreed.
+ *
+ * Writer: the service mailbox-sync only. All of it is replicated, so that a new Primary goes on
+ * where the old one stopped. Three facts are kept for each message:
+ *   agreed    the state that both sides last had in common, and the item that carried it;
+ *   attempts  creates that were begun: written before the request, closed after the answer, so
+ *             that a crash or a time-out in between leaves a doubt that is written down;
+ *   items     a mirror of what the other side last told about items that carry our id. */
+#ifndef SIB_STORE_MAPPING_H
+#define SIB_STORE_MAPPING_H
+
+#include "store/message.h"
+
+enum agreed_place {
+    AGREED_NEVER, /* nothing agreed yet: never created there */
+    AGREED_INBOX,
+    AGREED_DELETED,
+    AGREED_GONE, /* deleted here; there it is gone, or somewhere that is not mapped */
+    AGREED_SENT,
+    AGREED_DROPPED, /* given up by an administrator: stays here only */
+    AGREED_PLACES,
+};
+
+struct agreed {
+    enum agreed_place place;
+    bool read, urgent;
+    char subject[LIMIT_SUBJECT];
+    char item[LIMIT_REMOTE_ID];   /* "" when there is none */
+    char folder[LIMIT_REMOTE_ID]; /* the remote folder it was in */
+    char version[LIMIT_REMOTE_ID];
+    int refusals; /* known refusals of this message by the other side */
+};
+
+bool agreed_get(struct store *store, const char *message, struct agreed *out, struct err *err);
+/* (tx) */
+bool agreed_set(struct store *store, const char *message, const struct agreed *agreed,
+                struct err *err);
+
+/* A create that was begun. */
+struct attempt {
+    char creation[LIMIT_UUID]; /* token put on the item */
+    char message[LIMIT_UUID];
+    int64_t sent_ms;          /* wall; when the request went out */
+    int64_t unknown_until_ms; /* wall; until then it may still take effect */
+    bool open;                /* outcome not known */
+    bool read, urgent;        /* the state it was sent with */
+    char subject[LIMIT_SUBJECT];
+};
+
+/* (tx) */
+bool attempt_begin(struct store *store, const char *mailbox, const struct attempt *attempt,
+                   struct err *err);
+/* (tx) The outcome is known now. */
+bool attempt_close(struct store *store, const char *creation, struct err *err);
+/* Every attempt for a message, oldest first; *count of them, up to max. */
+bool attempt_list(struct store *store, const char *message, struct attempt *out, int max,
+                  int *count, struct err *err);
+/* Is any attempt of this mailbox open? */
+bool attempt_any_open(struct store *store, const char *mailbox, bool *any, struct err *err);
+
+/* A remote folder that is mapped. */
+struct folder_row {
+    char id[LIMIT_REMOTE_ID];
+    char name[LIMIT_DISPLAY_NAME];
+    int place; /* enum remote_place */
+    bool root;
+    bool listing;        /* a listing from the beginning is under way */
+    int64_t list_number; /* of the last listing that was begun */
+    bool has_token;
+};
+
+/* (tx) Replace the known folders of a mailbox by these; a folder that is no longer there takes
+ * its items along (marking their messages dirty). Tokens of those that stay are kept. */
+bool folder_replace_all(struct store *store, const char *mailbox, const struct folder_row *rows,
+                        int count, struct err *err);
+bool folder_list(struct store *store, const char *mailbox, struct folder_row *out, int max,
+                 int *count, struct err *err);
+/* malloc'ed; "" when none. NULL on error. */
+char *folder_token(struct store *store, const char *mailbox, const char *folder,
+                   struct err *err);
+/* (tx) */
+bool folder_set_token(struct store *store, const char *mailbox, const char *folder,
+                      const char *token, struct err *err);
+/* (tx) Forget the token and begin a listing: items not seen again by its end are gone. "" :
+ * every folder of the mailbox. */
+bool folder_begin_listing(struct store *store, const char *mailbox, const char *folder,
+                          struct err *err);
+/* (tx) The last page of a listing came: what was not seen in it is gone; *gone counts. */
+bool folder_end_listing(struct store *store, const char *mailbox, const char *folder, int *gone,
+                        struct err *err);
+
+/* An item of the other side that carries our id. */
+struct item_row {
+    char id[LIMIT_REMOTE_ID];
+    char folder[LIMIT_REMOTE_ID];
+    int place; /* enum remote_place of that folder */
+    char version[LIMIT_REMOTE_ID];
+    char message[LIMIT_UUID];
+    char creation[LIMIT_UUID];
+    char subject[LIMIT_SUBJECT];
+    bool read, urgent;
+    int64_t modified_ms, created_ms;
+};
+
+/* (tx) Insert or replace; the message it belongs to becomes dirty when something differs from
+ * what was known. */
+bool item_put(struct store *store, const char *mailbox, const struct item_row *item,
+              struct err *err);
+/* (tx) Our own write was answered: record without marking dirty. old_id: "" or the id it had.
+ */
+bool item_put_own(struct store *store, const char *mailbox, const char *old_id,
+                  const struct item_row *item, struct err *err);
+/* (tx) Only the read flag; unknown items are not ours and ignored. */
+bool item_set_read(struct store *store, const char *mailbox, const char *id, bool read,
+                   struct err *err);
+/* (tx) Gone from `folder` ("": wherever it is); its message becomes dirty; *known says whether
+ * it was one of ours. */
+bool item_drop(struct store *store, const char *mailbox, const char *id, const char *folder,
+               bool *known, struct err *err);
+/* Items that carry this message's id, oldest first. */
+bool item_list(struct store *store, const char *mailbox, const char *message,
+               struct item_row *out, int max, int *count, struct err *err);
+bool item_count(struct store *store, const char *mailbox, int64_t *count, struct err *err);
+
+#endif

@@ -1,0 +1,118 @@
+/* Messages: what was accepted, and the state that people gave it.
+ *
+ * From the commit of message_add on, a message is never lost: it leaves the mailbox only by
+ * message_set_folder to PURGED, and then leaves a tombstone. Each field carries the stamp of
+ * its last change; each change marks the message dirty (not yet agreed with the other side). */
+#ifndef SIB_STORE_MESSAGE_H
+#define SIB_STORE_MESSAGE_H
+
+#include "store/store.h"
+
+enum message_folder {
+    FOLDER_INBOX,
+    FOLDER_DELETED,
+    FOLDER_SENT,
+    FOLDER_PURGED, /* gone for good; a tombstone stays */
+    FOLDERS,
+};
+
+enum message_kind {
+    KIND_VOICE,
+    KIND_FAX,
+    KIND_DELIVERY_RECEIPT,
+    KIND_READ_RECEIPT,
+    KIND_NON_DELIVERY_RECEIPT,
+    KINDS,
+};
+
+enum transcript_state {
+    TRANSCRIPT_NONE,
+    TRANSCRIPT_PENDING,
+    TRANSCRIPT_TEXT,
+    TRANSCRIPT_FAILED
+};
+
+struct message {
+    char id[LIMIT_UUID];
+    char mailbox[LIMIT_UUID]; /* mailbox id */
+    enum message_kind kind;
+    char from_number[LIMIT_PHONE_NUMBER], from_name[LIMIT_DISPLAY_NAME];
+    char from_address[LIMIT_ADDRESS]; /* of a sender who has a mailbox; else "" */
+    struct wall received;
+    int64_t duration_ms;
+    char audio[LIMIT_SHA256]; /* "" when there is none */
+    int64_t audio_bytes;
+    bool private, secure, dispatch;
+
+    char subject[LIMIT_SUBJECT];
+    bool read, urgent;
+    enum message_folder folder;
+    enum transcript_state transcript;
+
+    /* when each field last changed (store_stamp) */
+    int64_t subject_at, read_at, urgent_at, folder_at;
+    int64_t row;            /* number of this row's last change on this server */
+    int64_t dirty_since_ms; /* wall; 0: both sides agree as far as this server knows */
+};
+
+/* What a deposit gives; NULL strings are "". */
+struct message_new {
+    const char *mailbox; /* id */
+    enum message_kind kind;
+    const char *from_number, *from_name, *from_address;
+    const char *subject;  /* NULL: made from the template for its type (store/subject.h) */
+    struct wall received; /* 0: now */
+    bool urgent, private, secure, dispatch, read;
+    const char *transcript;         /* NULL: none */
+    const struct audio_info *audio; /* NULL: none */
+};
+
+struct audio_info;
+
+const char *
+message_folder_name(enum message_folder folder); /* "inbox", "deleted", "sent", "purged" */
+bool message_folder_parse(const char *name, enum message_folder *folder);
+const char *message_kind_name(enum message_kind kind);
+
+/* (tx) id: LIMIT_UUID bytes, filled. */
+bool message_add(struct store *store, const struct message_new *message, char *id,
+                 struct err *err);
+
+/* ERR_NO_MAILBOX when there is none. */
+bool message_get(struct store *store, const char *id, struct message *out, struct err *err);
+/* Newest first; folder FOLDERS: all but purged. */
+typedef bool message_fn(const struct message *message, void *arg);
+bool message_each(struct store *store, const char *mailbox_id, enum message_folder folder,
+                  message_fn *fn, void *arg, struct err *err);
+/* The messages of a mailbox that are not agreed, oldest change first, tombstones included. */
+bool message_each_dirty(struct store *store, const char *mailbox_id, message_fn *fn, void *arg,
+                        struct err *err);
+/* How many, and since when the oldest (wall ms; 0: none). */
+bool message_dirty_count(struct store *store, const char *mailbox_id, int64_t *count,
+                         int64_t *oldest_ms, struct err *err);
+bool message_count(struct store *store, const char *mailbox_id, enum message_folder folder,
+                   int64_t *count, int64_t *unread, struct err *err);
+
+/* Text of the transcription; malloc'ed, NULL when there is none. */
+char *message_transcript(struct store *store, const char *id);
+
+/* (tx) Changes by a person on this side (or by Exchange's word, taken in): a new stamp; nothing
+ * happens when the value is already so. `changed` may be NULL. Restoring a purged message is
+ * refused (ERR_REFUSED). */
+bool message_set_read(struct store *store, const char *id, bool read, bool *changed,
+                      struct err *err);
+bool message_set_urgent(struct store *store, const char *id, bool urgent, bool *changed,
+                        struct err *err);
+bool message_set_subject(struct store *store, const char *id, const char *subject,
+                         bool *changed, struct err *err);
+bool message_set_folder(struct store *store, const char *id, enum message_folder folder,
+                        bool *changed, struct err *err);
+
+/* (tx) Mark as not agreed / as agreed. Clean takes effect only if the row is still `row`, so
+ * that a change made meanwhile is not forgotten. */
+bool message_mark_dirty(struct store *store, const char *id, struct err *err);
+bool message_mark_clean(struct store *store, const char *id, int64_t row, struct err *err);
+/* (tx) All messages of a mailbox (a resync). */
+bool message_mark_all_dirty(struct store *store, const char *mailbox_id, struct err *err);
+
+#endif

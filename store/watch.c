@@ -1,0 +1,95 @@
+#include "store/watch.h"
+
+#include <string.h>
+
+#include "store/db.h"
+
+enum { ENDED_KEPT_MS = 24 * 3600 * 1000 };
+
+#define WATCH_COLUMNS "secret, mailbox, subscription, made, heard, ended"
+
+static void read_row(sqlite3_stmt *stmt, struct watch *out)
+{
+    db_copy(stmt, 0, out->secret, sizeof out->secret);
+    db_copy(stmt, 1, out->mailbox, sizeof out->mailbox);
+    db_copy(stmt, 2, out->subscription, sizeof out->subscription);
+    out->made_ms = db_int(stmt, 3);
+    out->heard_ms = db_int(stmt, 4);
+    out->ended = db_int(stmt, 5) != 0;
+}
+
+bool watch_add(struct store *store, const struct watch *watch, struct err *err)
+{
+    return db_run(store, err, "INSERT INTO watch VALUES(?, ?, ?, ?, ?, ?)", "sssiib",
+                  watch->secret, watch->mailbox, watch->subscription, watch->made_ms,
+                  watch->heard_ms, watch->ended);
+}
+
+bool watch_set_subscription(struct store *store, const char *secret, const char *subscription,
+                            struct err *err)
+{
+    return db_run(store, err, "UPDATE watch SET subscription = ? WHERE secret = ?", "ss",
+                  subscription, secret);
+}
+
+bool watch_heard(struct store *store, const char *secret, struct err *err)
+{
+    return db_run(store, err, "UPDATE watch SET heard = ? WHERE secret = ?", "is",
+                  store_now(store).ms, secret);
+}
+
+bool watch_end(struct store *store, const char *mailbox, const char *secret, struct err *err)
+{
+    return db_run(store, err,
+                  "UPDATE watch SET ended = 1 WHERE mailbox = ?1 AND (?2 = '' OR secret = ?2)",
+                  "ss", mailbox, secret) &&
+           db_run(store, err, "DELETE FROM watch WHERE ended = 1 AND max(made, heard) < ?", "i",
+                  store_now(store).ms - ENDED_KEPT_MS);
+}
+
+static bool one(struct store *store, sqlite3_stmt *stmt, struct watch *out, bool *found)
+{
+    (void)store;
+    memset(out, 0, sizeof *out);
+    if (stmt && *found)
+        read_row(stmt, out);
+    db_end(stmt);
+    return stmt != NULL;
+}
+
+bool watch_find(struct store *store, const char *secret, struct watch *out, bool *found,
+                struct err *err)
+{
+    return one(store,
+               db_one(store, err, found, "SELECT " WATCH_COLUMNS " FROM watch WHERE secret = ?",
+                      "s", secret),
+               out, found);
+}
+
+bool watch_of_mailbox(struct store *store, const char *mailbox, struct watch *out, bool *found,
+                      struct err *err)
+{
+    return one(store,
+               db_one(store, err, found,
+                      "SELECT " WATCH_COLUMNS " FROM watch WHERE mailbox = ? AND ended = 0"
+                      " ORDER BY made DESC LIMIT 1",
+                      "s", mailbox),
+               out, found);
+}
+
+bool watch_each(struct store *store, watch_fn *fn, void *arg, struct err *err)
+{
+    struct watch watch;
+    int next;
+    sqlite3_stmt *stmt =
+        db_query(store, err, "SELECT " WATCH_COLUMNS " FROM watch ORDER BY mailbox, made", "");
+    if (!stmt)
+        return false;
+    while ((next = db_next(store, stmt, err)) > 0) {
+        read_row(stmt, &watch);
+        if (!fn(&watch, arg))
+            break;
+    }
+    db_end(stmt);
+    return next >= 0;
+}
