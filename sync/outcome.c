@@ -1,0 +1,45 @@
+#include "sync/outcome.h"
+
+#include "store/alarm.h"
+
+enum {
+    PARKED_AGAIN_MS = 15 * 60 * 1000, /* a parked mailbox is tried gently */
+    FULL_AGAIN_MS = 60 * 60 * 1000,   /* room on the other side is looked for hourly */
+};
+
+static bool is_parked(const struct err *err)
+{
+    return err->kind != ERR_OK && err->when == ERR_WHEN_NEVER && err->scope != ERR_SCOPE_ITEM;
+}
+
+struct outcome outcome_of(const struct run_result *result)
+{
+    const struct err *err = &result->err;
+    struct outcome outcome = {.condition = MAILBOX_OK,
+                              .again = result->again,
+                              .again_ms = result->again_ms,
+                              .count_attempt = result->count_attempt};
+
+    if (result->suspend) {
+        outcome.condition = MAILBOX_SUSPENDED;
+        outcome.alarm = ALARM_MAILBOX_SUSPENDED;
+        outcome.again = false;
+        return outcome;
+    }
+    outcome.fatal = err->kind == ERR_IO && err->scope == ERR_SCOPE_SERVICE;
+    if (is_parked(err)) {
+        outcome.condition = MAILBOX_PARKED;
+        outcome.alarm = ALARM_MAILBOX_PARKED;
+        outcome.again = true;
+        outcome.again_ms = PARKED_AGAIN_MS;
+        outcome.hold = true;
+    } else if (err->kind != ERR_OK && err->when == ERR_WHEN_BACK_OFF) {
+        outcome.hold = true;
+    } else if (result->full) {
+        outcome.alarm = ALARM_MAILBOX_FULL;
+        if (!outcome.again)
+            outcome.again_ms = FULL_AGAIN_MS;
+        outcome.again = true;
+    }
+    return outcome;
+}

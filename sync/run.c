@@ -1,0 +1,147 @@
+#include "sync/run_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void turn(void *arg);
+
+void run_next(struct run *run, enum run_phase phase)
+{
+    run->phase = phase;
+    loop_timer_set(run->turn, 0);
+}
+
+void run_fail(struct run *run, const struct err *err)
+{
+    run->stop = true;
+    if (run->result.err.kind == ERR_OK)
+        run->result.err = *err;
+    run->result.again = true;
+    run->result.count_attempt = true;
+    if (err->when == ERR_WHEN_BACK_OFF && err->back_off_ms > run->result.again_ms)
+        run->result.again_ms = err->back_off_ms;
+}
+
+bool run_begin(struct run *run)
+{
+    struct err err;
+
+    if (store_begin(run->deps.store, &err))
+        return true;
+    err.scope = ERR_SCOPE_SERVICE;
+    run_fail(run, &err);
+    return false;
+}
+
+bool run_commit(struct run *run, bool ok, struct err *err)
+{
+    if (ok && store_commit(run->deps.store, err))
+        return true;
+    store_rollback(run->deps.store);
+    err->scope = ERR_SCOPE_SERVICE;
+    run_fail(run, err);
+    return false;
+}
+
+static void destroy(struct run *run)
+{
+    loop_timer_free(&run->turn);
+    free(run->folders);
+    free(run->messages);
+    free(run);
+}
+
+static void finish(struct run *run)
+{
+    struct run_result result = run->result;
+    run_done_fn *done = run->done;
+    void *arg = run->arg;
+
+    destroy(run);
+    done(&result, arg);
+}
+
+static void turn(void *arg)
+{
+    struct run *run = arg;
+
+    if (run->stop && run->phase != RUN_OUT)
+        run->phase = RUN_DONE;
+    switch (run->phase) {
+    case RUN_FOLDERS: run_folders(run); return;
+    case RUN_WATCH: run_watch(run); return;
+    case RUN_IN: run_in(run); return;
+    case RUN_OUT: run_out(run); return;
+    case RUN_DONE: finish(run); return;
+    }
+}
+
+/* A resync forgets how far each folder was read and holds every message against the other side.
+ */
+static bool begin_resync(struct run *run, struct err *err)
+{
+    struct store *store = run->deps.store;
+
+    strcpy(run->job.state, "running");
+    return folder_begin_listing(store, run->mailbox.id, "", err) &&
+           message_mark_all_dirty(store, run->mailbox.id, err) &&
+           job_update(store, &run->job, err);
+}
+
+static bool prepare(struct run *run, struct err *err)
+{
+    bool found;
+
+    if (!job_open(run->deps.store, run->mailbox.id, "resync", &run->job, &found, err))
+        return false;
+    if (!found)
+        memset(&run->job, 0, sizeof run->job);
+    else if (strcmp(run->job.state, "waiting") == 0 &&
+             (!run_begin(run) || !run_commit(run, begin_resync(run, err), err)))
+        return false;
+    return run_in_needed(run, err);
+}
+
+struct run *run_start(const struct run_deps *deps, struct remote *remote,
+                      const struct mailbox *mailbox, unsigned reasons, run_done_fn *done,
+                      void *arg)
+{
+    struct run *run = calloc(1, sizeof *run);
+    struct err err;
+
+    if (!run)
+        return NULL;
+    run->deps = *deps;
+    run->remote = remote;
+    run->mailbox = *mailbox;
+    run->log = (struct log_ctx){deps->log, "mailbox", run->mailbox.name};
+    run->reasons = reasons;
+    run->done = done;
+    run->arg = arg;
+    run->turn = loop_timer_new(deps->loop, turn, run);
+    run->folders = calloc(LIMIT_FOLDERS, sizeof *run->folders);
+    if (!run->turn || !run->folders) {
+        destroy(run);
+        return NULL;
+    }
+    for (int i = 0; i < RUN_PARALLEL; i++)
+        run->work[i].run = run;
+    err_clear(&err);
+    if (!prepare(run, &err))
+        run_fail(run, &err);
+    if (!run->folders_known || reasons & (1u << QUEUE_SWEEP | 1u << QUEUE_RESYNC))
+        run_next(run, RUN_FOLDERS);
+    else
+        run_next(run, RUN_WATCH);
+    return run;
+}
+
+void run_cancel(struct run **run)
+{
+    if (*run) {
+        remote_cancel((*run)->remote, &(*run)->call);
+        run_out_cancel(*run);
+        destroy(*run);
+    }
+    *run = NULL;
+}

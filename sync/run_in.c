@@ -1,0 +1,355 @@
+/* The run's way in: the folders, the subscription, the changes of each folder. */
+#include "sync/run_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/id.h"
+#include "store/watch.h"
+
+/* A subscription from which nothing came for so many of its status intervals is lost. */
+enum { WATCH_SILENT_INTERVALS = 2 };
+
+static void folders_came(const struct err *err, const struct remote_folder *folders,
+                         size_t count, void *arg);
+static void changes_came(const struct err *err, const struct remote_page *page, void *arg);
+
+static bool load_folders(struct run *run, struct err *err)
+{
+    if (!folder_list(run->deps.store, run->mailbox.id, run->folders, LIMIT_FOLDERS,
+                     &run->folder_count, err))
+        return false;
+    run->folders_known = run->folder_count > 0;
+    return true;
+}
+
+bool run_in_needed(struct run *run, struct err *err)
+{
+    bool open;
+
+    if (!load_folders(run, err) ||
+        !attempt_any_open(run->deps.store, run->mailbox.id, &open, err))
+        return false;
+    /* Only a change here, and nothing in doubt: it can go out at once. */
+    run->need_in = open || !run->folders_known || (run->reasons & ~(1u << QUEUE_CHANGE)) != 0;
+    for (int i = 0; i < run->folder_count; i++)
+        run->need_in = run->need_in || !run->folders[i].has_token || run->folders[i].listing;
+    return true;
+}
+
+/* ---- folders ---- */
+
+void run_folders(struct run *run)
+{
+    run->call = run->remote->ops->folders(run->remote, run->deps.sent_items, folders_came, run);
+}
+
+static bool same_folders(const struct run *run, const struct remote_folder *folders,
+                         size_t count)
+{
+    if ((size_t)run->folder_count != count)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        bool found = false;
+        for (int k = 0; k < run->folder_count && !found; k++)
+            found = strcmp(run->folders[k].id, folders[i].id) == 0;
+        if (!found)
+            return false;
+    }
+    return true;
+}
+
+static bool store_folders(struct run *run, const struct remote_folder *folders, size_t count,
+                          struct err *err)
+{
+    struct folder_row *rows = calloc(count ? count : 1, sizeof *rows);
+
+    if (!rows)
+        return err_set(err, ERR_SYSTEM, "out of memory");
+    for (size_t i = 0; i < count; i++) {
+        snprintf(rows[i].id, sizeof rows[i].id, "%s", folders[i].id);
+        snprintf(rows[i].name, sizeof rows[i].name, "%s", folders[i].name);
+        rows[i].place = (int)folders[i].place;
+        rows[i].root = folders[i].root;
+    }
+    bool ok = run_begin(run);
+    if (ok)
+        ok = run_commit(
+            run, folder_replace_all(run->deps.store, run->mailbox.id, rows, (int)count, err),
+            err);
+    free(rows);
+    return ok;
+}
+
+static void folders_came(const struct err *err, const struct remote_folder *folders,
+                         size_t count, void *arg)
+{
+    struct run *run = arg;
+    struct err failed;
+
+    run->call = NULL;
+    if (err->kind != ERR_OK) {
+        run_fail(run, err);
+        run_next(run, RUN_DONE);
+        return;
+    }
+    run->folders_changed = run->folders_changed || !same_folders(run, folders, count);
+    if (count > LIMIT_FOLDERS)
+        count = LIMIT_FOLDERS;
+    if (!store_folders(run, folders, count, &failed) || !load_folders(run, &failed)) {
+        run_fail(run, &failed);
+        run_next(run, RUN_DONE);
+        return;
+    }
+    run_next(run, RUN_WATCH);
+}
+
+/* ---- the subscription: subscribe first, then look ---- */
+
+static bool watch_is_live(const struct run *run, const struct watch *watch)
+{
+    int64_t heard = watch->heard_ms > watch->made_ms ? watch->heard_ms : watch->made_ms;
+    int64_t silent_ms = (int64_t)WATCH_SILENT_INTERVALS * run->deps.status_minutes * 60000;
+
+    return watch->subscription[0] && !run->folders_changed &&
+           store_now(run->deps.store).ms - heard < silent_ms;
+}
+
+static void after_watch(struct run *run)
+{
+    run->folder_at = 0;
+    run->dropped = run->look_again; /* what a step did not find went away, too */
+    run->look_again = false;
+    run->in_began_ms = run->need_in ? store_now(run->deps.store).ms : 0;
+    run_next(run, run->need_in ? RUN_IN : RUN_OUT);
+}
+
+static void watch_came(const struct err *err, const char *subscription, void *arg)
+{
+    struct run *run = arg;
+    struct err failed;
+
+    run->call = NULL;
+    run->result.push = err->kind == ERR_OK;
+    if (err->kind != ERR_OK)
+        log_warning(&run->log, "cannot subscribe, polling instead: %s", err->text);
+    if (run_begin(run)) {
+        bool ok =
+            err->kind == ERR_OK
+                ? watch_set_subscription(run->deps.store, run->secret, subscription, &failed)
+                : watch_end(run->deps.store, run->mailbox.id, run->secret, &failed);
+        run_commit(run, ok, &failed);
+    }
+    run->folders_changed = false;
+    after_watch(run);
+}
+
+static bool begin_watch(struct run *run, struct err *err)
+{
+    struct watch watch = {.made_ms = store_now(run->deps.store).ms};
+
+    id_token(watch.secret);
+    strcpy(run->secret, watch.secret);
+    strcpy(watch.mailbox, run->mailbox.id);
+    return run_begin(run) && run_commit(run,
+                                        watch_end(run->deps.store, run->mailbox.id, "", err) &&
+                                            watch_add(run->deps.store, &watch, err),
+                                        err);
+}
+
+static void ask_for_watch(struct run *run)
+{
+    char url[LIMIT_URL];
+    const char *base = run->deps.callback_url;
+    const char **ids = calloc((size_t)run->folder_count + 1, sizeof *ids);
+    const char *slash = base[0] && base[strlen(base) - 1] == '/' ? "" : "/";
+
+    for (int i = 0; ids && i < run->folder_count; i++)
+        ids[i] = run->folders[i].id;
+    snprintf(url, sizeof url, "%s%s%s", base, slash, run->secret);
+    run->call = run->remote->ops->watch(run->remote, url, run->deps.status_minutes, ids,
+                                        ids ? (size_t)run->folder_count : 0, watch_came, run);
+    free(ids);
+}
+
+void run_watch(struct run *run)
+{
+    struct watch watch;
+    bool found;
+    struct err err;
+
+    if (!run->deps.callback_url) {
+        after_watch(run);
+        return;
+    }
+    if (!watch_of_mailbox(run->deps.store, run->mailbox.id, &watch, &found, &err)) {
+        run_fail(run, &err);
+        run_next(run, RUN_DONE);
+        return;
+    }
+    if (found && watch_is_live(run, &watch)) {
+        run->result.push = true;
+        after_watch(run);
+        return;
+    }
+    run->need_in = true;
+    if (!begin_watch(run, &err)) {
+        run_next(run, RUN_DONE);
+        return;
+    }
+    ask_for_watch(run);
+}
+
+/* ---- changes ---- */
+
+static void ask_for_changes(struct run *run, const char *folder)
+{
+    struct err err;
+    char *token = folder_token(run->deps.store, run->mailbox.id, folder, &err);
+
+    if (!token) {
+        run_fail(run, &err);
+        run_next(run, RUN_DONE);
+        return;
+    }
+    run->result.looks++;
+    run->call = run->remote->ops->changes(run->remote, folder, token, changes_came, run);
+    free(token);
+}
+
+/* All folders were looked at. What went away from one may have arrived in another that was
+ * looked at before it, or in a folder that is new: look again before it is taken for deleted.
+ */
+static void end_of_pass(struct run *run)
+{
+    struct err err;
+    bool missing = false;
+
+    if (run->dropped && !item_any_missing(run->deps.store, run->mailbox.id, &missing, &err)) {
+        run_fail(run, &err);
+        run_next(run, RUN_DONE);
+        return;
+    }
+    run->passes++;
+    run->need_in = missing && run->passes < RUN_PASSES_MAX;
+    if (!run->need_in)
+        run_next(run, RUN_OUT);
+    else if (run->passes == 1)
+        run_next(run, RUN_FOLDERS);
+    else
+        run_next(run, RUN_WATCH);
+}
+
+void run_in(struct run *run)
+{
+    if (run->folder_at < run->folder_count)
+        ask_for_changes(run, run->folders[run->folder_at].id);
+    else
+        end_of_pass(run);
+}
+
+static bool put_seen(struct run *run, const struct folder_row *folder,
+                     const struct remote_item *item, struct err *err)
+{
+    struct item_row row = {.place = folder->place,
+                           .read = item->read,
+                           .urgent = item->urgent,
+                           .modified_ms = item->modified.ms,
+                           .created_ms = item->created.ms};
+
+    if (!id_valid(item->message_id)) /* not one of ours */
+        return true;
+    snprintf(row.id, sizeof row.id, "%s", item->id);
+    snprintf(row.folder, sizeof row.folder, "%s", folder->id);
+    snprintf(row.version, sizeof row.version, "%s", item->version);
+    snprintf(row.message, sizeof row.message, "%s", item->message_id);
+    snprintf(row.creation, sizeof row.creation, "%s", item->creation);
+    snprintf(row.subject, sizeof row.subject, "%s", item->subject);
+    return item_put(run->deps.store, run->mailbox.id, &row, err);
+}
+
+static bool apply_change(struct run *run, const struct folder_row *folder,
+                         const struct remote_change *change, struct err *err)
+{
+    const char *mailbox = run->mailbox.id;
+    bool known;
+
+    switch (change->kind) {
+    case REMOTE_SEEN: return put_seen(run, folder, &change->item, err);
+    case REMOTE_READ_FLAG:
+        return item_set_read(run->deps.store, mailbox, change->item.id, change->item.read, err);
+    case REMOTE_REMOVED:
+        if (!item_drop(run->deps.store, mailbox, change->item.id, folder->id, &known, err))
+            return false;
+        run->dropped = run->dropped || known;
+        return true;
+    }
+    return true;
+}
+
+static bool apply_page(struct run *run, struct folder_row *folder,
+                       const struct remote_page *page, struct err *err)
+{
+    struct store *store = run->deps.store;
+    int gone = 0;
+
+    for (size_t i = 0; i < page->count; i++) {
+        if (!apply_change(run, folder, &page->changes[i], err))
+            return false;
+    }
+    if (folder->listing && page->last) {
+        if (!folder_end_listing(store, run->mailbox.id, folder->id, &gone, err))
+            return false;
+        folder->listing = false;
+        run->dropped = run->dropped || gone > 0;
+    }
+    return folder_set_token(store, run->mailbox.id, folder->id, page->token, err);
+}
+
+static void begin_again(struct run *run, const char *folder)
+{
+    struct err err;
+
+    log_warning(&run->log,
+                "the other side refused the state of a folder: comparing it in full");
+    if (run_begin(run) &&
+        run_commit(run, folder_begin_listing(run->deps.store, run->mailbox.id, folder, &err),
+                   &err))
+        run->folders[run->folder_at].listing = true;
+    run_next(run, run->stop ? RUN_DONE : RUN_IN);
+}
+
+static void changes_failed(struct run *run, const struct err *err)
+{
+    if (err->kind == ERR_GONE && strcmp(err->code, "token") == 0 &&
+        run->passes++ < RUN_PASSES_MAX) {
+        begin_again(run, run->folders[run->folder_at].id);
+    } else if (err->kind == ERR_GONE && run->passes++ < RUN_PASSES_MAX) {
+        run_next(run, RUN_FOLDERS); /* the folder is gone: which are there now? */
+    } else {
+        run_fail(run, err);
+        run_next(run, RUN_DONE);
+    }
+}
+
+static void changes_came(const struct err *err, const struct remote_page *page, void *arg)
+{
+    struct run *run = arg;
+    struct err failed;
+
+    run->call = NULL;
+    if (err->kind != ERR_OK) {
+        changes_failed(run, err);
+        return;
+    }
+    if (!run_begin(run) ||
+        !run_commit(run, apply_page(run, &run->folders[run->folder_at], page, &failed),
+                    &failed)) {
+        run_next(run, RUN_DONE);
+        return;
+    }
+    if (page->last)
+        run->folder_at++;
+    run_next(run, RUN_IN);
+}

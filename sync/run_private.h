@@ -1,0 +1,101 @@
+/* The run's own struct, shared by its three parts: run.c (phases), run_in.c, run_out.c. */
+#ifndef SIB_SYNC_RUN_PRIVATE_H
+#define SIB_SYNC_RUN_PRIVATE_H
+
+#include "queue/job.h"
+#include "sync/choose.h"
+#include "sync/plan.h"
+#include "sync/run.h"
+
+enum {
+    RUN_PARALLEL = 3,   /* messages of one mailbox under way at once */
+    RUN_STEPS_MAX = 8,  /* steps for one message in one run */
+    RUN_PASSES_MAX = 4, /* looks over all folders in one run */
+};
+
+enum run_phase { RUN_FOLDERS, RUN_WATCH, RUN_IN, RUN_OUT, RUN_DONE };
+
+/* What a step asks of the other side. */
+enum run_step { STEP_NONE, STEP_SET, STEP_CREATE, STEP_MOVE, STEP_REMOVE, STEP_REMOVE_SURPLUS };
+
+/* One message on its way out. */
+struct run_work {
+    struct run *run;
+    struct remote_call *call;
+    bool busy;
+    int steps;
+    char id[LIMIT_UUID];
+    /* the facts, as read in the transaction that planned the present step */
+    struct message message;
+    struct agreed agreed;
+    struct item_row item; /* the message's own item, or the surplus one */
+    /* the present step */
+    enum run_step step;
+    struct remote_fields fields;
+    struct attempt attempt;
+    enum agreed_place place;      /* agreed when the step is done */
+    char target[LIMIT_REMOTE_ID]; /* folder of a create or a move */
+    const char *why;
+};
+
+struct run {
+    struct run_deps deps;
+    struct remote *remote;
+    struct mailbox mailbox;
+    struct log_ctx log;
+    unsigned reasons;
+    run_done_fn *done;
+    void *arg;
+    struct run_result result;
+    struct loop_timer *turn; /* the next phase begins in a turn of its own */
+    enum run_phase phase;
+    bool stop; /* an error for the whole mailbox came: nothing new begins */
+
+    /* in */
+    bool need_in, folders_known, folders_changed;
+    bool dropped;    /* in this pass an item of ours went away */
+    bool look_again; /* a step found that the mirror is not true any more */
+    int passes;
+    struct folder_row *folders;
+    int folder_count, folder_at;
+    struct remote_call *call;
+    char secret[40];
+    int64_t in_began_ms; /* wall; when the present look over the folders began */
+
+    /* out */
+    char (*messages)[LIMIT_UUID];
+    int message_count, message_at, message_cap;
+    struct run_work work[RUN_PARALLEL];
+    struct job job; /* id 0: none */
+    bool job_changed;
+};
+
+/* run.c */
+void run_next(struct run *run,
+              enum run_phase phase); /* go there in the next turn of the loop */
+void run_fail(struct run *run,
+              const struct err *err); /* an error that ends or bounds the run */
+bool run_begin(struct run *run);      /* a transaction; on failure the run fails */
+bool run_commit(struct run *run, bool ok, struct err *err);
+
+/* run_in.c */
+bool run_in_needed(struct run *run, struct err *err);
+void run_folders(struct run *run);
+void run_watch(struct run *run);
+void run_in(struct run *run);
+
+/* run_out.c */
+void run_out(struct run *run);
+void run_out_cancel(struct run *run);
+
+/* run_decide.c: read the facts of work->id, plan, take in what the other side changed, and
+ * choose the next step (in one transaction, begun and ended here). STEP_NONE: nothing is left
+ * to do, or it must wait. False: the run cannot go on. */
+bool run_decide(struct run_work *work);
+
+/* run_record.c: what came of a step. */
+bool run_record(struct run_work *work, const struct remote_ref *ref);
+/* True: the message may be tried again at once (after a look). */
+void run_record_failure(struct run_work *work, const struct err *err);
+
+#endif

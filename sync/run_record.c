@@ -1,0 +1,218 @@
+/* What came of a step: recorded in one transaction, so that the next plan starts from the
+ * truth. */
+#include "sync/run_private.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/crash.h"
+#include "store/alarm.h"
+#include "store/history.h"
+
+static void take_ref(struct run_work *work, const struct remote_ref *ref)
+{
+    snprintf(work->item.id, sizeof work->item.id, "%s", ref->id);
+    snprintf(work->item.version, sizeof work->item.version, "%s", ref->version);
+    snprintf(work->agreed.item, sizeof work->agreed.item, "%s", ref->id);
+    snprintf(work->agreed.version, sizeof work->agreed.version, "%s", ref->version);
+}
+
+static void take_fields(struct run_work *work)
+{
+    const struct remote_fields *sent = &work->fields;
+
+    if (sent->set_read)
+        work->agreed.read = work->item.read = sent->read;
+    if (sent->set_urgent)
+        work->agreed.urgent = work->item.urgent = sent->urgent;
+    if (sent->set_subject) {
+        snprintf(work->agreed.subject, sizeof work->agreed.subject, "%s", sent->subject);
+        snprintf(work->item.subject, sizeof work->item.subject, "%s", sent->subject);
+    }
+}
+
+static void take_created(struct run_work *work)
+{
+    struct item_row *item = &work->item;
+    const struct attempt *attempt = &work->attempt;
+
+    memset(item, 0, sizeof *item);
+    item->place = REMOTE_INBOX;
+    strcpy(item->message, work->id);
+    strcpy(item->creation, attempt->creation);
+    strcpy(item->subject, attempt->subject);
+    item->read = attempt->read;
+    item->urgent = attempt->urgent;
+    item->created_ms = item->modified_ms = attempt->sent_ms;
+    work->agreed.read = attempt->read;
+    work->agreed.urgent = attempt->urgent;
+    strcpy(work->agreed.subject, attempt->subject);
+}
+
+static void take_folder(struct run_work *work)
+{
+    strcpy(work->item.folder, work->target);
+    strcpy(work->agreed.folder, work->target);
+    work->agreed.place = work->place;
+}
+
+static bool note(struct run_work *work, const char *what, struct err *err)
+{
+    return history_add(work->run->deps.store, work->id, "exchange", what, work->why, err);
+}
+
+/* An item that is there (still, or now): put it into the mirror and agree on it. */
+static bool record_item(struct run_work *work, const char *old_id, const char *what,
+                        struct err *err)
+{
+    struct store *store = work->run->deps.store;
+
+    work->agreed.refusals = 0;
+    return item_put_own(store, work->run->mailbox.id, old_id, &work->item, err) &&
+           agreed_set(store, work->id, &work->agreed, err) && note(work, what, err);
+}
+
+static bool record_removed(struct run_work *work, struct err *err)
+{
+    struct store *store = work->run->deps.store;
+    bool known;
+
+    if (!item_drop(store, work->run->mailbox.id, work->item.id, "", &known, err) ||
+        !note(work, "removed", err))
+        return false;
+    if (work->step == STEP_REMOVE_SURPLUS)
+        return true;
+    work->agreed.place = AGREED_GONE;
+    work->agreed.item[0] = work->agreed.folder[0] = work->agreed.version[0] = '\0';
+    return agreed_set(store, work->id, &work->agreed, err);
+}
+
+static bool record(struct run_work *work, const struct remote_ref *ref, struct err *err)
+{
+    struct run_result *result = &work->run->result;
+    struct store *store = work->run->deps.store;
+    char old_id[LIMIT_REMOTE_ID];
+
+    strcpy(old_id, work->item.id);
+    switch (work->step) {
+    case STEP_SET:
+        take_ref(work, ref);
+        take_fields(work);
+        result->updated++;
+        return record_item(work, old_id, "updated", err);
+    case STEP_CREATE:
+        take_created(work);
+        take_ref(work, ref);
+        take_folder(work);
+        result->created++;
+        return attempt_close(store, work->attempt.creation, err) &&
+               alarm_clear(store, ALARM_MESSAGE_SET_ASIDE, work->run->mailbox.id, work->id,
+                           err) &&
+               record_item(work, "", "created", err);
+    case STEP_MOVE:
+        take_ref(work, ref);
+        take_folder(work);
+        result->moved++;
+        return record_item(work, old_id,
+                           work->place == AGREED_DELETED ? "moved to Deleted Items"
+                                                         : "moved to the Inbox",
+                           err);
+    case STEP_REMOVE:
+    case STEP_REMOVE_SURPLUS: result->removed++; return record_removed(work, err);
+    case STEP_NONE: break;
+    }
+    return true;
+}
+
+bool run_record(struct run_work *work, const struct remote_ref *ref)
+{
+    struct run *run = work->run;
+    struct err err;
+
+    crash_point("run.answered");
+    err_clear(&err);
+    return run_begin(run) && run_commit(run, record(work, ref, &err), &err);
+}
+
+/* ---- failures ---- */
+
+static bool refused(struct run_work *work, const struct err *said, struct err *err)
+{
+    struct store *store = work->run->deps.store;
+    const char *mailbox = work->run->mailbox.id;
+    char text[LIMIT_REASON];
+
+    work->agreed.refusals++;
+    if (!agreed_set(store, work->id, &work->agreed, err))
+        return false;
+    if (work->agreed.refusals < LIMIT_SET_ASIDE_AFTER) {
+        work->run->result.again = work->run->result.count_attempt = true;
+        return true;
+    }
+    snprintf(text, sizeof text, "Exchange refuses the message %s: %.400s", work->id,
+             said->text);
+    log_error(&work->run->log, "set aside after %d refusals: %s", work->agreed.refusals, text);
+    return queue_set_aside(store, mailbox, work->id, said->text, err) &&
+           alarm_raise(store, ALARM_MESSAGE_SET_ASIDE, mailbox, work->id, text, err) &&
+           history_add(store, work->id, "exchange", "refused", said->text, err);
+}
+
+static bool is_refusal(const struct err *err)
+{
+    return err->scope == ERR_SCOPE_ITEM && err->when == ERR_WHEN_NEVER &&
+           err->effect == ERR_EFFECT_NONE && err->kind != ERR_FULL;
+}
+
+static bool write_failure(struct run_work *work, const struct err *said, struct err *err)
+{
+    struct run *run = work->run;
+    struct store *store = run->deps.store;
+    bool known;
+
+    if (work->step == STEP_CREATE && said->effect == ERR_EFFECT_NONE &&
+        !attempt_close(store, work->attempt.creation, err))
+        return false;
+    if (said->kind == ERR_GONE && work->step != STEP_CREATE) {
+        run->look_again = true;
+        return item_drop(store, run->mailbox.id, work->item.id, "", &known, err);
+    }
+    return !is_refusal(said) || refused(work, said, err);
+}
+
+/* What the failure means for the run, beside what was written down. */
+static void judge(struct run_work *work, const struct err *said)
+{
+    struct run *run = work->run;
+
+    if (said->kind == ERR_FULL) {
+        run->result.full = true;
+        run->result.deferred++;
+        return;
+    }
+    if (is_refusal(said))
+        return;
+    if (said->kind == ERR_GONE || said->kind == ERR_CONFLICT) {
+        run->look_again = true;
+        return;
+    }
+    bool stopped = run->stop;
+    run_fail(run, said);
+    if (work->step == STEP_CREATE && said->effect == ERR_EFFECT_UNKNOWN &&
+        run->result.again_ms < run->deps.in_doubt_ms)
+        run->result.again_ms = 0; /* a look may find it before its time is over */
+    /* One message's own trouble does not hold up the others. */
+    if (said->scope == ERR_SCOPE_ITEM)
+        run->stop = stopped;
+}
+
+void run_record_failure(struct run_work *work, const struct err *said)
+{
+    struct run *run = work->run;
+    struct err err;
+
+    log_debug(&run->log, "message %s: %s (effect %s)", work->id, said->text,
+              said->effect == ERR_EFFECT_UNKNOWN ? "unknown" : "none");
+    err_clear(&err);
+    if (run_begin(run) && run_commit(run, write_failure(work, said, &err), &err))
+        judge(work, said);
+}

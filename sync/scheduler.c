@@ -1,0 +1,485 @@
+#include "sync/scheduler.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/id.h"
+#include "store/alarm.h"
+#include "store/watch.h"
+#include "sync/account.h"
+#include "sync/outcome.h"
+
+enum {
+    POLL_SWEEP_MS = 60 * 1000, /* without callbacks each mailbox is looked at every minute */
+    FIRST_LOOK_MS = 20,        /* at start mailboxes are looked at this far apart */
+    WATCHDOG_MS = 30 * 1000,
+    SWEEP_JITTER_PERCENT = 10,
+};
+
+struct slot {
+    struct scheduler *scheduler;
+    struct run *run; /* NULL: free */
+    struct remote *remote;
+    struct mailbox mailbox;
+    int attempts;
+    bool ended;
+};
+
+struct scheduler {
+    struct scheduler_deps deps;
+    char owner[LIMIT_UUID];
+    struct rng rng;
+    struct loop_timer *poll, *watchdog;
+    struct slot *slots;
+    int running;
+    bool draining;
+    loop_fn *idle;
+    void *idle_arg;
+};
+
+static void look(void *arg);
+
+static void give_up(struct scheduler *scheduler, const struct err *err)
+{
+    log_error(scheduler->deps.log, "%s", err->text);
+    scheduler->draining = true;
+    if (scheduler->deps.fatal)
+        scheduler->deps.fatal(err, scheduler->deps.arg);
+}
+
+/* Begin a transaction, or treat the failure: a busy store is tried again with the next poll. */
+static bool begin(struct scheduler *scheduler)
+{
+    struct err err;
+
+    if (store_begin(scheduler->deps.store, &err))
+        return true;
+    if (err.kind == ERR_IO)
+        give_up(scheduler, &err);
+    else
+        log_warning(scheduler->deps.log, "%s", err.text);
+    return false;
+}
+
+static bool commit(struct scheduler *scheduler, bool ok, struct err *err)
+{
+    if (ok && store_commit(scheduler->deps.store, err))
+        return true;
+    store_rollback(scheduler->deps.store);
+    if (err->kind == ERR_IO)
+        give_up(scheduler, err);
+    else
+        log_warning(scheduler->deps.log, "%s", err->text);
+    return false;
+}
+
+/* ---- after a run ---- */
+
+static void count(struct scheduler *scheduler, const char *counter, long add)
+{
+    if (scheduler->deps.count && add)
+        scheduler->deps.count(counter, add, scheduler->deps.arg);
+}
+
+static void report(struct slot *slot, const struct run_result *result)
+{
+    struct scheduler *scheduler = slot->scheduler;
+    const struct log_ctx ctx = {scheduler->deps.log, "mailbox", slot->mailbox.name};
+    int changes =
+        result->created + result->updated + result->moved + result->removed + result->taken_in;
+
+    count(scheduler, "runs", 1);
+    count(scheduler, "created", result->created);
+    count(scheduler, "taken-in", result->taken_in);
+    if (result->err.kind != ERR_OK)
+        log_warning(&ctx, "run ended early: %s", result->err.text);
+    if (changes)
+        log_info(&ctx,
+                 "run: created %d, updated %d, moved %d, removed %d, taken in %d, looks %d",
+                 result->created, result->updated, result->moved, result->removed,
+                 result->taken_in, result->looks);
+    else
+        log_debug(&ctx, "run: nothing to do, looks %d", result->looks);
+}
+
+static bool write_alarms(struct slot *slot, const struct outcome *outcome, const char *reason,
+                         struct err *err)
+{
+    static const char *const names[] = {ALARM_MAILBOX_PARKED, ALARM_MAILBOX_SUSPENDED,
+                                        ALARM_MAILBOX_FULL};
+    struct store *store = slot->scheduler->deps.store;
+    char text[LIMIT_REASON];
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        bool raised = outcome->alarm && strcmp(outcome->alarm, names[i]) == 0;
+        if (!raised && !alarm_clear(store, names[i], slot->mailbox.id, NULL, err))
+            return false;
+    }
+    if (!outcome->alarm)
+        return true;
+    snprintf(text, sizeof text, "mailbox %s: %.420s", slot->mailbox.name,
+             reason[0] ? reason : "the Exchange mailbox is full; new messages wait here");
+    return alarm_raise(store, outcome->alarm, slot->mailbox.id, "", text, err);
+}
+
+static bool write_state(struct slot *slot, const struct run_result *result,
+                        const struct outcome *outcome, struct err *err)
+{
+    struct store *store = slot->scheduler->deps.store;
+    struct mailbox_state state;
+    int64_t now = store_now(store).ms;
+
+    if (!mailbox_state_get(store, slot->mailbox.id, &state, err))
+        return false;
+    /* An administrator suspended it while it ran: that stands. */
+    if (state.condition != MAILBOX_SUSPENDED || outcome->condition == MAILBOX_SUSPENDED) {
+        state.condition = outcome->condition;
+        snprintf(state.reason, sizeof state.reason, "%s",
+                 outcome->condition == MAILBOX_OK ? "" : result->err.text);
+    }
+    snprintf(state.last_error, sizeof state.last_error, "%s", result->err.text);
+    snprintf(state.notify, sizeof state.notify, "%s", result->push ? "push" : "poll");
+    state.last_run_ms = now;
+    if (result->err.kind == ERR_OK)
+        state.last_ok_ms = now;
+    return mailbox_state_set(store, slot->mailbox.id, &state, err);
+}
+
+static bool write_queue(struct slot *slot, const struct run_result *result,
+                        const struct outcome *outcome, struct err *err)
+{
+    struct scheduler *scheduler = slot->scheduler;
+    struct store *store = scheduler->deps.store;
+    const char *id = slot->mailbox.id;
+    int64_t sweep = result->push ? scheduler->deps.config->sync.sweep_ms : POLL_SWEEP_MS;
+
+    if (!outcome->again)
+        return queue_done(store, scheduler->owner, id, err) &&
+               (outcome->condition == MAILBOX_SUSPENDED ||
+                queue_push(store, id, QUEUE_SWEEP,
+                           rng_jitter(&scheduler->rng, sweep, SWEEP_JITTER_PERCENT), err));
+    int64_t delay = outcome->again_ms;
+    if (!delay || (outcome->hold && result->err.when == ERR_WHEN_BACK_OFF)) {
+        int64_t own = queue_back_off(slot->attempts, &scheduler->rng);
+        delay = delay > own ? delay : own;
+    }
+    return queue_again(store, scheduler->owner, id, delay, outcome->count_attempt,
+                       result->err.text, err) &&
+           (!outcome->hold || queue_not_before(store, id, store_now(store).ms + delay, err));
+}
+
+static void release(struct slot *slot)
+{
+    struct scheduler *scheduler = slot->scheduler;
+
+    slot->run = NULL;
+    remote_free(&slot->remote);
+    scheduler->running--;
+    if (scheduler->draining && scheduler->running == 0 && scheduler->idle) {
+        loop_fn *idle = scheduler->idle;
+        scheduler->idle = NULL;
+        idle(scheduler->idle_arg);
+        return;
+    }
+    loop_timer_set(scheduler->poll, 0);
+}
+
+static void ended(const struct run_result *result, void *arg)
+{
+    struct slot *slot = arg;
+    struct scheduler *scheduler = slot->scheduler;
+    struct outcome outcome = outcome_of(result);
+    struct err err;
+
+    report(slot, result);
+    if (outcome.fatal)
+        give_up(scheduler, &result->err);
+    else if (begin(scheduler))
+        commit(scheduler,
+               write_state(slot, result, &outcome, &err) &&
+                   write_alarms(slot, &outcome, result->err.text, &err) &&
+                   write_queue(slot, result, &outcome, &err),
+               &err);
+    release(slot);
+}
+
+/* ---- before a run ---- */
+
+static struct slot *free_slot(struct scheduler *scheduler)
+{
+    for (int i = 0; i < scheduler->deps.max_runs; i++) {
+        if (!scheduler->slots[i].run)
+            return &scheduler->slots[i];
+    }
+    return NULL;
+}
+
+static struct run_deps run_deps_for(struct scheduler *scheduler,
+                                    const struct config_exchange *exchange)
+{
+    const struct config *config = scheduler->deps.config;
+    bool push = exchange->callback_url && strcmp(exchange->notify, "poll") != 0;
+
+    return (struct run_deps){
+        .loop = scheduler->deps.loop,
+        .store = scheduler->deps.store,
+        .log = scheduler->deps.log,
+        .item_class = exchange->item_class,
+        .callback_url = push ? exchange->callback_url : NULL,
+        .status_minutes = (int)config->sync.status_minutes,
+        .in_doubt_ms = account_in_doubt_ms(exchange),
+        .sent_items = config->sync.sent_items,
+        .guard_count = config->sync.guard_count,
+        .guard_percent = config->sync.guard_percent,
+    };
+}
+
+/* The mailbox cannot be run as it is configured: recorded as a run that ended so. */
+static void fail_start(struct slot *slot, struct err *err)
+{
+    struct run_result result = {.err = *err, .again = true, .count_attempt = true};
+
+    result.err.scope = ERR_SCOPE_ACCOUNT;
+    result.err.when = ERR_WHEN_NEVER;
+    slot->scheduler->running++;
+    ended(&result, slot);
+}
+
+static void start(struct slot *slot, const struct queue_claim *claim)
+{
+    struct scheduler *scheduler = slot->scheduler;
+    const struct config_exchange *exchange =
+        config_exchange(scheduler->deps.config, slot->mailbox.exchange);
+    struct err err;
+
+    slot->attempts = claim->attempts;
+    if (!exchange) {
+        err_set(&err, ERR_CONFIG, "there is no section [exchange \"%s\"] in the configuration",
+                slot->mailbox.exchange);
+        fail_start(slot, &err);
+        return;
+    }
+    slot->remote = scheduler->deps.open_remote(&slot->mailbox, scheduler->deps.arg, &err);
+    if (!slot->remote) {
+        fail_start(slot, &err);
+        return;
+    }
+    struct run_deps deps = run_deps_for(scheduler, exchange);
+    slot->run = run_start(&deps, slot->remote, &slot->mailbox, claim->reasons, ended, slot);
+    if (!slot->run) {
+        err_set(&err, ERR_SYSTEM, "out of memory");
+        fail_start(slot, &err);
+        return;
+    }
+    scheduler->running++;
+}
+
+/* Claim one mailbox. *runnable false: it was claimed and let go again, nothing to run. */
+static bool claim_one(struct scheduler *scheduler, struct slot *slot, struct queue_claim *claim,
+                      bool *found, bool *runnable, struct err *err)
+{
+    struct store *store = scheduler->deps.store;
+    struct mailbox_state state;
+
+    *runnable = false;
+    if (!queue_claim_next(store, scheduler->owner, claim, found, err) || !*found)
+        return err->kind == ERR_OK || *found;
+    if (!mailbox_get(store, claim->mailbox, &slot->mailbox, err))
+        return err->kind == ERR_NO_MAILBOX &&
+               queue_done(store, scheduler->owner, claim->mailbox, err);
+    if (!mailbox_state_get(store, claim->mailbox, &state, err))
+        return false;
+    *runnable = scheduler->deps.config->sync.single_inbox && slot->mailbox.single_inbox &&
+                !slot->mailbox.removed && state.condition != MAILBOX_SUSPENDED;
+    return *runnable || queue_done(store, scheduler->owner, claim->mailbox, err);
+}
+
+/* Start what is due while there is room. False: nothing (more) is due. */
+static bool start_next(struct scheduler *scheduler)
+{
+    struct slot *slot = free_slot(scheduler);
+    struct queue_claim claim;
+    bool found = false, runnable = false;
+    int64_t due;
+    struct err err;
+
+    err_clear(&err);
+    if (!slot || !queue_next_due(scheduler->deps.store, &due, &err) || !due ||
+        due > store_now(scheduler->deps.store).ms || !begin(scheduler))
+        return false;
+    if (!commit(scheduler, claim_one(scheduler, slot, &claim, &found, &runnable, &err), &err))
+        return false;
+    if (runnable)
+        start(slot, &claim);
+    return found;
+}
+
+static void look(void *arg)
+{
+    struct scheduler *scheduler = arg;
+    struct err err;
+
+    if (scheduler->draining)
+        return;
+    while (start_next(scheduler)) {
+    }
+    if (scheduler->draining)
+        return;
+    if (!store_checkpoint(scheduler->deps.store, &err) && err.kind == ERR_IO)
+        give_up(scheduler, &err);
+    loop_timer_set(scheduler->poll, TIME_POLL_MS);
+}
+
+/* ---- subscriptions that fell silent ---- */
+
+struct silent {
+    struct scheduler *scheduler;
+    int64_t before_ms;
+    int count;
+    char mailbox[64][LIMIT_UUID];
+};
+
+static bool find_silent(const struct watch *watch, void *arg)
+{
+    struct silent *silent = arg;
+    int64_t heard = watch->heard_ms > watch->made_ms ? watch->heard_ms : watch->made_ms;
+
+    if (!watch->ended && heard < silent->before_ms)
+        strcpy(silent->mailbox[silent->count++], watch->mailbox);
+    return silent->count < 64;
+}
+
+static void watch_over(void *arg)
+{
+    struct scheduler *scheduler = arg;
+    struct store *store = scheduler->deps.store;
+    struct silent silent = {.scheduler = scheduler};
+    struct err err;
+
+    loop_timer_set(scheduler->watchdog, WATCHDOG_MS);
+    silent.before_ms =
+        store_now(store).ms - 2 * 60000 * scheduler->deps.config->sync.status_minutes;
+    if (scheduler->draining || !watch_each(store, find_silent, &silent, &err) ||
+        !silent.count || !begin(scheduler))
+        return;
+    bool ok = true;
+    for (int i = 0; ok && i < silent.count; i++)
+        ok = watch_end(store, silent.mailbox[i], "", &err) &&
+             queue_push(store, silent.mailbox[i], QUEUE_NOTIFICATION, 0, &err);
+    if (commit(scheduler, ok, &err))
+        log_info(scheduler->deps.log, "%d subscriptions fell silent; subscribing again",
+                 silent.count);
+}
+
+/* ---- life ---- */
+
+struct first_look {
+    struct scheduler *scheduler;
+    char (*ids)[LIMIT_UUID];
+    size_t count, cap;
+};
+
+static bool collect(const struct mailbox *mailbox, void *arg)
+{
+    struct first_look *first = arg;
+
+    if (!mailbox->single_inbox)
+        return true;
+    if (first->count == first->cap) {
+        size_t cap = first->cap ? first->cap * 2 : 64;
+        void *grown = realloc(first->ids, cap * sizeof *first->ids);
+        if (!grown)
+            return false;
+        first->ids = grown;
+        first->cap = cap;
+    }
+    strcpy(first->ids[first->count++], mailbox->id);
+    return true;
+}
+
+static bool look_at_all(struct scheduler *scheduler, struct err *err)
+{
+    struct store *store = scheduler->deps.store;
+    struct first_look first = {.scheduler = scheduler};
+
+    bool ok = mailbox_each(store, collect, &first, err) && store_begin(store, err);
+    if (ok) {
+        ok = queue_recover(store, scheduler->owner, err);
+        for (size_t i = 0; ok && i < first.count; i++)
+            ok = queue_push(store, first.ids[i], QUEUE_SWEEP,
+                            (int64_t)rng_below(&scheduler->rng, first.count * FIRST_LOOK_MS),
+                            err);
+        ok = ok && store_commit(store, err);
+        store_rollback(store);
+    }
+    free(first.ids);
+    return ok;
+}
+
+struct scheduler *scheduler_new(const struct scheduler_deps *deps, struct err *err)
+{
+    struct scheduler *scheduler = calloc(1, sizeof *scheduler);
+    if (!scheduler) {
+        err_set(err, ERR_SYSTEM, "out of memory");
+        return NULL;
+    }
+    scheduler->deps = *deps;
+    scheduler->rng = rng_seed(deps->seed);
+    id_new(scheduler->owner);
+    scheduler->slots = calloc((size_t)deps->max_runs, sizeof *scheduler->slots);
+    scheduler->poll = loop_timer_new(deps->loop, look, scheduler);
+    scheduler->watchdog = loop_timer_new(deps->loop, watch_over, scheduler);
+    err_clear(err);
+    if (!scheduler->slots || !scheduler->poll || !scheduler->watchdog ||
+        !look_at_all(scheduler, err)) {
+        if (err->kind == ERR_OK)
+            err_set(err, ERR_SYSTEM, "out of memory");
+        scheduler_free(&scheduler);
+        return NULL;
+    }
+    for (int i = 0; i < deps->max_runs; i++)
+        scheduler->slots[i].scheduler = scheduler;
+    loop_timer_set(scheduler->poll, 0);
+    loop_timer_set(scheduler->watchdog, WATCHDOG_MS);
+    return scheduler;
+}
+
+void scheduler_poke(struct scheduler *scheduler)
+{
+    if (!scheduler->draining)
+        loop_timer_set(scheduler->poll, 0);
+}
+
+int scheduler_running(const struct scheduler *scheduler)
+{
+    return scheduler->running;
+}
+
+void scheduler_drain(struct scheduler *scheduler, loop_fn *idle, void *arg)
+{
+    scheduler->draining = true;
+    scheduler->idle = idle;
+    scheduler->idle_arg = arg;
+    if (scheduler->running == 0) {
+        scheduler->idle = NULL;
+        idle(arg);
+    }
+}
+
+void scheduler_free(struct scheduler **scheduler)
+{
+    struct scheduler *s = *scheduler;
+
+    if (s) {
+        for (int i = 0; s->slots && i < s->deps.max_runs; i++) {
+            run_cancel(&s->slots[i].run);
+            remote_free(&s->slots[i].remote);
+        }
+        loop_timer_free(&s->poll);
+        loop_timer_free(&s->watchdog);
+        free(s->slots);
+        free(s);
+    }
+    *scheduler = NULL;
+}

@@ -1,0 +1,253 @@
+/* sib-sync, the service Mailbox Sync: keeps the mailboxes of this server and of Exchange the
+ * same. */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/id.h"
+#include "base/poke.h"
+#include "base/service.h"
+#include "ews/transport.h"
+#include "store/audio.h"
+#include "sync/account.h"
+#include "sync/scheduler.h"
+
+enum {
+    RUNS_PER_CONNECTION = 2, /* runs wait for their disk, too */
+    DRAIN_MS = TIME_STOP_MS * 7 / 10,
+    COLLECT_MS = 3600 * 1000,
+};
+
+static_assert((int)DRAIN_MS < (int)TIME_STOP_MS,
+              "drained before the supervisor loses its patience");
+
+struct program {
+    struct config *config;
+    struct loop *loop;
+    struct store *store;
+    struct transport *transport;
+    struct ews_account *accounts[CONFIG_EXCHANGES_MAX];
+    struct scheduler *scheduler;
+    struct poke *poke;
+    struct service *service;
+    struct loop_timer *deadline, *collect;
+    int exit_code;
+};
+
+static const struct log_ctx root = {NULL, "service", "mailbox-sync"};
+
+static struct remote *open_remote(const struct mailbox *mailbox, void *arg, struct err *err)
+{
+    struct program *program = arg;
+    const struct config_exchange *exchange =
+        config_exchange(program->config, mailbox->exchange);
+    size_t index = (size_t)(exchange - program->config->exchange);
+
+    struct remote *remote = ews_remote_new(program->accounts[index], mailbox->smtp);
+    if (!remote)
+        err_set(err, ERR_SYSTEM, "out of memory");
+    return remote;
+}
+
+static void count(const char *counter, long add, void *arg)
+{
+    service_count(((struct program *)arg)->service, counter, add);
+}
+
+static void end(void *arg)
+{
+    loop_stop(((struct program *)arg)->loop);
+}
+
+static void fatal(const struct err *err, void *arg)
+{
+    struct program *program = arg;
+
+    program->exit_code = err_exit_code(err->kind);
+    loop_stop(program->loop);
+}
+
+/* Finish what is under way, within DRAIN_MS; what is not finished then stays in doubt, written
+ * down, and is looked at on the next start. */
+static void stop(void *arg)
+{
+    struct program *program = arg;
+
+    log_info(&root, "stopping: %d runs under way", scheduler_running(program->scheduler));
+    loop_timer_set(program->deadline, DRAIN_MS);
+    scheduler_drain(program->scheduler, end, program);
+}
+
+/* A configuration that is right: end, and be started anew with it. One that is not: go on. */
+static void reload(void *arg)
+{
+    struct program *program = arg;
+    struct err err;
+    struct config *config = config_load(program->config->path, &err);
+
+    if (!config) {
+        log_error(&root, "not reloaded: %s", err.text);
+        return;
+    }
+    config_free(&config);
+    log_info(&root, "reloading: ends, to be started with the new configuration");
+    stop(program);
+}
+
+static void poked(void *arg)
+{
+    scheduler_poke(((struct program *)arg)->scheduler);
+}
+
+static void collect(void *arg)
+{
+    struct program *program = arg;
+    struct err err;
+    int64_t removed;
+
+    loop_timer_set(program->collect, COLLECT_MS);
+    if (!audio_collect(program->store, &removed, &err))
+        log_warning(&root, "%s", err.text);
+    else if (removed)
+        log_info(&root, "removed %lld audio files that no message names", (long long)removed);
+}
+
+static bool open_accounts(struct program *program, int *connections, struct err *err)
+{
+    *connections = 0;
+    for (size_t i = 0;
+         program->config->sync.single_inbox && i < program->config->exchange_count; i++) {
+        const struct config_exchange *exchange = &program->config->exchange[i];
+        program->accounts[i] = account_open(program->loop, program->transport, exchange, err);
+        if (!program->accounts[i])
+            return false;
+        *connections += (int)exchange->connections;
+    }
+    return true;
+}
+
+static bool open_store(struct program *program, struct err *err)
+{
+    const struct store_options options = {
+        .state_dir = program->config->node.state_dir,
+        .node = program->config->node.identity == CONFIG_SUBSCRIBER ? 2 : 1,
+    };
+
+    program->store = store_open(&options, err);
+    return program->store != NULL;
+}
+
+static bool open_all(struct program *program, struct err *err)
+{
+    int connections;
+
+    program->loop = loop_system_new(err);
+    if (!program->loop || !open_store(program, err))
+        return false;
+    program->transport = transport_curl_new(program->loop, err);
+    if (!program->transport || !open_accounts(program, &connections, err))
+        return false;
+    const struct scheduler_deps deps = {
+        .loop = program->loop,
+        .store = program->store,
+        .config = program->config,
+        .log = &root,
+        .max_runs = (connections ? connections : 1) * RUNS_PER_CONNECTION,
+        .seed = (uint64_t)clock_wall().ms,
+        .open_remote = open_remote,
+        .count = count,
+        .fatal = fatal,
+        .arg = program,
+    };
+    program->deadline = loop_timer_new(program->loop, end, program);
+    program->collect = loop_timer_new(program->loop, collect, program);
+    program->service = service_new(program->loop, stop, reload, program, err);
+    if (!program->service)
+        return false;
+    program->scheduler = scheduler_new(&deps, err);
+    if (!program->scheduler)
+        return false;
+    program->poke = poke_listen(program->loop, program->config->node.state_dir, "sync", poked,
+                                program, err);
+    return program->poke != NULL;
+}
+
+static void close_all(struct program *program)
+{
+    poke_free(&program->poke);
+    scheduler_free(&program->scheduler);
+    service_free(&program->service);
+    for (size_t i = 0; i < CONFIG_EXCHANGES_MAX; i++)
+        ews_account_free(&program->accounts[i]);
+    transport_free(&program->transport);
+    store_close(&program->store);
+    if (program->loop) {
+        loop_timer_free(&program->deadline);
+        loop_timer_free(&program->collect);
+    }
+    loop_free(&program->loop);
+    config_free(&program->config);
+}
+
+static int run(const char *config_path)
+{
+    struct program program = {0};
+    struct err err;
+
+    program.config = config_load(config_path, &err);
+    if (!program.config) {
+        log_error(&root, "%s", err.text);
+        return EX_CONFIG;
+    }
+    log_set_level((enum log_level)program.config->node.log_level);
+    if (!program.config->sync.single_inbox || !program.config->exchange_count)
+        log_info(&root, "nothing to synchronise: %s",
+                 program.config->exchange_count ? "single-inbox is off in [sync]"
+                                                : "there is no [exchange] section");
+    if (open_all(&program, &err)) {
+        loop_timer_set(program.collect, COLLECT_MS);
+        service_ready(program.service);
+        log_info(&root, "started: %zu Exchange servers", program.config->exchange_count);
+        loop_run(program.loop);
+    } else {
+        log_error(&root, "%s", err.text);
+        program.exit_code = err_exit_code(err.kind);
+    }
+    close_all(&program);
+    return program.exit_code;
+}
+
+static void usage(FILE *out)
+{
+    fprintf(out,
+            "usage: sib-sync -c FILE\n"
+            "Mailbox Sync: keeps voice messages and Exchange mailboxes the same. Started by "
+            "sibd.\n"
+            "  -c FILE  configuration (default " CONFIG_DEFAULT_PATH ")\n"
+            "  -h       this help\n"
+            "  -V       version\n");
+}
+
+int main(int argc, char **argv)
+{
+    const char *config_path = CONFIG_DEFAULT_PATH;
+    int option;
+
+    signal(SIGPIPE, SIG_IGN);
+    while ((option = getopt(argc, argv, "c:hV")) != -1) {
+        switch (option) {
+        case 'c': config_path = optarg; break;
+        case 'h': usage(stdout); return EX_OK;
+        case 'V': printf("sib-sync %s\n", SIB_VERSION); return EX_OK;
+        default: usage(stderr); return EX_USAGE;
+        }
+    }
+    if (optind < argc) {
+        usage(stderr);
+        return EX_USAGE;
+    }
+    return run(config_path);
+}
