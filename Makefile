@@ -89,11 +89,31 @@ TESTS        = $(foreach t,$(TEST_SRC),$(1)/tests/$(basename $(notdir $(t))))
 $(eval $(call build_rules,$(BUILD),$$(CFLAGS_ALL),$$(LDFLAGS_ALL)))
 $(eval $(call build_rules,$(BUILD)/san,-std=c17 $(WARN) $(SAN_FLAGS) $$(PC_CFLAGS),-fsanitize=address,undefined))
 
-.PHONY: all tests san clean help deps .deps-installed
+.PHONY: all san test tests check bench fuzz prove demo run install uninstall clean help deps .deps-installed
 
 all: $(call PROGRAMS,$(BUILD))
 san: $(call PROGRAMS,$(BUILD)/san) $(call TESTS,$(BUILD)/san)
 tests: $(call TESTS,$(BUILD))
+
+# Everything with the sanitizers; closes with "N passed, N failed".
+SHELL_TESTS := $(sort $(wildcard tests/*/test-*.sh))
+test: deps
+	@$(MAKE) --no-print-directory -j2 all san
+	@scripts/run-tests $(BUILD)/san/tests $(SHELL_TESTS)
+
+check:
+	@scripts/install-deps check
+	@scripts/check-includes
+	@scripts/check-headers
+	@scripts/check-format
+	@scripts/check-words
+	@scripts/check-tidy
+
+demo: all
+	@scripts/demo
+
+run: all
+	@scripts/demo --stay
 
 # Says nothing when all is there; else installs with apt and says what.
 .deps-installed:

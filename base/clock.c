@@ -126,8 +126,10 @@ bool clock_parse(const char *text, struct wall *t)
     tm.tm_year = year - 1900;
     tm.tm_mon = month - 1;
     int day = tm.tm_mday;
-    int64_t seconds = (int64_t)timegm(&tm);
-    if (tm.tm_mday != day && tm.tm_sec < 60)
+    int leap_second = tm.tm_sec == 60;
+    tm.tm_sec -= leap_second;
+    int64_t seconds = (int64_t)timegm(&tm) + leap_second;
+    if (tm.tm_mday != day)
         return false; /* 31 February */
     t->ms = (seconds - (int64_t)offset * 60) * 1000 + ms;
     return true;

@@ -1,5 +1,6 @@
 #include "base/config_private.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,8 @@ enum { INI_LINE_BYTES = 200 };
 struct parse {
     struct config *config;
     FILE *file;
-    int line; /* of what inih handles now */
+    int line;        /* of what inih handles now */
+    int failed_line; /* of the error in err */
     struct err *err;
 };
 
@@ -28,6 +30,7 @@ static bool fail(struct parse *parse, const char *fmt, const char *a, const char
     if (parse->err->kind != ERR_OK)
         return false;
     snprintf(text, sizeof text, fmt, a, b);
+    parse->failed_line = parse->line;
     return err_set(parse->err, ERR_CONFIG, "%s line %d: %s", parse->config->path, parse->line,
                    text);
 }
@@ -57,6 +60,18 @@ static int word_index(const char *choices, const char *value)
         p = end ? end + 1 : NULL;
     }
     return -1;
+}
+
+/* The field holds the word as the table spells it, however the file did. */
+static bool set_choice(char **field, const char *choices, int index)
+{
+    char word[64];
+
+    assert(choices);
+    for (; index > 0; index--)
+        choices = strchr(choices, '|') + 1;
+    snprintf(word, sizeof word, "%.*s", (int)strcspn(choices, "|"), choices);
+    return set_text(field, word);
 }
 
 static bool parse_flag(const char *value, bool *flag)
@@ -106,19 +121,13 @@ static bool set_value(struct parse *parse, const struct config_key *key, void *s
                       const char *value)
 {
     void *field = (char *)section + key->offset;
+    int index = key->choices ? word_index(key->choices, value) : 0;
 
+    if (index < 0)
+        return fail(parse, "%s must be one of %s", key->name, key->choices);
     switch (key->type) {
-    case CONFIG_CHOICE:
-        if (word_index(key->choices, value) < 0)
-            return fail(parse, "%s must be one of %s", key->name, key->choices);
-        return set_text(field, value);
-    case CONFIG_WORD: {
-        int index = word_index(key->choices, value);
-        if (index < 0)
-            return fail(parse, "%s must be one of %s", key->name, key->choices);
-        *(int64_t *)field = index;
-        return true;
-    }
+    case CONFIG_CHOICE: return set_choice(field, key->choices, index);
+    case CONFIG_WORD: *(int64_t *)field = index; return true;
     case CONFIG_PATHNAME:
         if (value[0] != '/')
             return fail(parse, "%s = %s must be an absolute path", key->name, value);
@@ -243,6 +252,9 @@ static char *read_line(char *line, int size, void *stream)
         fail(parse, "the line is longer than inih takes (%s bytes)%s", "198", "");
         return NULL;
     }
+    /* inih takes an indented line for more of the value before it. */
+    size_t blanks = strspn(line, " \t");
+    memmove(line, line + blanks, len - blanks + 1);
     return line;
 }
 
@@ -308,7 +320,8 @@ static bool load_into(struct config *config, FILE *file, struct err *err)
             return false;
     }
     int status = ini_parse_stream(read_line, &parse, handle, &parse);
-    if (err->kind != ERR_OK)
+    /* inih goes on after a broken line; what follows from it is not the news. */
+    if (err->kind != ERR_OK && (status <= 0 || parse.failed_line <= status))
         return false;
     if (status != 0)
         return err_set(err, ERR_CONFIG, "%s line %d: this is neither [section] nor key = value",

@@ -34,7 +34,10 @@ bool file_error(struct err *err, const char *doing, const char *path)
 bool file_make_dirs(const char *path, unsigned mode, struct err *err)
 {
     char part[LIMIT_PATH];
+    struct stat st;
 
+    if (!path[0])
+        return err_set(err, ERR_CONFIG, "the path of a folder is empty");
     if (strlen(path) >= sizeof part)
         return err_set(err, ERR_CONFIG, "the path %s is too long", path);
     snprintf(part, sizeof part, "%s", path);
@@ -45,6 +48,10 @@ bool file_make_dirs(const char *path, unsigned mode, struct err *err)
         *p = '\0';
         if (mkdir(part, mode) != 0 && errno != EEXIST)
             return file_error(err, "make the folder", part);
+        if (stat(part, &st) == 0 && !S_ISDIR(st.st_mode)) {
+            errno = ENOTDIR;
+            return file_error(err, "make the folder", part);
+        }
         *p = c;
         if (c == '\0')
             return true;

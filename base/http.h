@@ -2,9 +2,9 @@
  * administration interface and the stand-in for Exchange stand on it.
  *
  * Every limit is given at birth: header and body bytes, connections, time for a whole request.
- * Callbacks: `handler` runs once a request is complete; it, or anybody later, must answer exactly
- * once with http_reply (which ends the request object). When the client goes away first, the
- * request object stays valid until http_reply, which then does nothing. */
+ * Callbacks: `handler` runs once a request is complete; it, or anybody later, must answer
+ * exactly once with http_reply (which ends the request object). When the client goes away
+ * first, the request object stays valid until http_reply, which then does nothing. */
 #ifndef SIB_BASE_HTTP_H
 #define SIB_BASE_HTTP_H
 
@@ -29,13 +29,15 @@ typedef void http_handler_fn(struct http_request *request, void *arg);
 struct http_server *http_server_new(struct loop *loop, const struct http_config *config,
                                     http_handler_fn *handler, void *arg, struct err *err);
 int http_server_port(const struct http_server *server);
-/* Stops accepting and closes; requests not yet answered are forgotten (http_reply is a no-op). */
+/* Stops accepting and closes; requests not yet answered are forgotten (http_reply is a no-op).
+ */
 void http_server_free(struct http_server **server);
 
 /* Borrowed, valid until http_reply. */
 const char *http_method(const struct http_request *request);
 const char *http_path(const struct http_request *request); /* with the query, as sent */
-const char *http_header(const struct http_request *request, const char *name); /* NULL if absent */
+const char *http_header(const struct http_request *request,
+                        const char *name); /* NULL if absent */
 const char *http_peer(const struct http_request *request);
 const void *http_body(const struct http_request *request, size_t *len);
 

@@ -49,7 +49,7 @@ enum {
 #define LIMIT_SYNC_TOKEN      (4 * MIB)
 #define LIMIT_RESPONSE_BYTES  (32 * MIB) /* a response without audio */
 #define LIMIT_AUDIO_BYTES     (48 * MIB) /* Exchange takes 64 MiB of request = 48 MiB of audio */
-#define LIMIT_CALLBACK_BYTES  (1 * MIB)
+#define LIMIT_CALLBACK_BYTES  (256 * KIB)
 #define LIMIT_REQUEST_BYTES   (64 * MIB)
 #define LIMIT_DISK_RESERVE    (1 * MIB)  /* the file that is freed when the disk is full */
 

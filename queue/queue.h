@@ -38,8 +38,8 @@ struct queue_row {
 };
 
 /* (tx) Wish a look at a mailbox in delay_ms. An existing row keeps the earlier due time; a row
- * that is claimed is marked so that the mailbox is looked at once more after the present run.
- */
+ * that is claimed is marked so that the mailbox is looked at once more after the present run,
+ * delay_ms from now at the soonest. Not for QUEUE_SET_ASIDE. */
 bool queue_push(struct store *store, const char *mailbox, enum queue_reason reason,
                 int64_t delay_ms, struct err *err);
 
@@ -57,7 +57,7 @@ bool queue_claim_next(struct store *store, const char *owner, struct queue_claim
                       bool *found, struct err *err);
 
 /* (tx) The run went well: claimed rows go, unless they were pushed again meanwhile (then they
- * are due at once). */
+ * are due as that push said, mostly at once). */
 bool queue_done(struct store *store, const char *owner, const char *mailbox, struct err *err);
 
 /* (tx) The run must be repeated: claimed rows become one retry row, due in delay_ms; attempts
@@ -65,30 +65,35 @@ bool queue_done(struct store *store, const char *owner, const char *mailbox, str
 bool queue_again(struct store *store, const char *owner, const char *mailbox, int64_t delay_ms,
                  bool count_attempt, const char *error, struct err *err);
 
-/* (tx) Free what other owners claimed (they died). */
+/* (tx) Free what other owners claimed (they died): due now. For the start of a claimer; also
+ * makes due now what was pushed before the calendar was set back. */
 bool queue_recover(struct store *store, const char *owner, struct err *err);
 
-/* (tx) Do not claim anything of this mailbox before then (wall; back-off by the other side). */
+/* (tx) Do not claim anything of this mailbox before then (wall; back-off by the other side).
+ * The later of two words holds; 0 lifts it. */
 bool queue_not_before(struct store *store, const char *mailbox, int64_t until_ms,
                       struct err *err);
 
-/* When the next row is due (wall ms); 0: the queue is empty. Claimed rows do not count. */
+/* When the next mailbox can be claimed (wall ms; in the past: now); 0: never, there is nothing.
+ * Claimed rows do not count, nor do others of their mailbox: ask again after queue_done or
+ * queue_again. A not-before counts. */
 bool queue_next_due(struct store *store, int64_t *due_ms, struct err *err);
 
-/* How long to wait before attempt number `attempts` + 1: 10 s doubling to 5 min, with jitter.
- * Pure. */
+/* How long to wait after a failed run whose claim had so many attempts (0: the first failure):
+ * 10 s doubling to 5 min, give or take a fifth. Pure. */
 int64_t queue_back_off(int attempts, struct rng *rng);
 
 /* (tx) A refused message, with what was said. */
 bool queue_set_aside(struct store *store, const char *mailbox, const char *message,
                      const char *error, struct err *err);
-/* (tx) A person's word: due now / forget. ERR_NO_INPUT when there is no such row. The row is
- * given back so that the caller can act on a set-aside message. */
+/* (tx) A person's word: due now / forget. ERR_NO_INPUT when there is no such row; ERR_TEMPORARY
+ * when a row to forget is claimed. The row is given back as it was, so that the caller can act
+ * on a set-aside message; retried, that one becomes a retry row of its mailbox. */
 bool queue_retry(struct store *store, int64_t id, struct queue_row *row, struct err *err);
 bool queue_drop(struct store *store, int64_t id, struct queue_row *row, struct err *err);
 
 typedef bool queue_fn(const struct queue_row *row, void *arg);
-/* mailbox "": all. By reason, then due time. */
+/* mailbox "": all. By reason, then due time; claimed and set-aside rows too. */
 bool queue_each(struct store *store, const char *mailbox, queue_fn *fn, void *arg,
                 struct err *err);
 bool queue_count(struct store *store, const char *mailbox, int64_t *count, struct err *err);

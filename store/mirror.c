@@ -295,3 +295,31 @@ bool item_count(struct store *store, const char *mailbox, int64_t *count, struct
     db_end(stmt);
     return stmt != NULL;
 }
+
+#define MISSING                                                                                    \
+    " FROM message m JOIN agreed a ON a.message = m.id WHERE m.mailbox = ?1 AND m.dirty_since != 0"\
+    " AND m.folder != 3 AND a.item != ''"                                                          \
+    " AND NOT EXISTS (SELECT 1 FROM item i WHERE i.mailbox = ?1 AND i.message = m.id)"
+
+bool item_any_missing(struct store *store, const char *mailbox, bool *any, struct err *err)
+{
+    sqlite3_stmt *stmt = db_one(store, err, any, "SELECT 1" MISSING " LIMIT 1", "s", mailbox);
+
+    db_end(stmt);
+    return stmt != NULL;
+}
+
+bool item_count_missing(struct store *store, const char *mailbox, int64_t *missing,
+                        int64_t *agreed, struct err *err)
+{
+    bool found;
+    sqlite3_stmt *stmt = db_one(store, err, &found,
+                                "SELECT (SELECT count(*)" MISSING "), (SELECT count(*) FROM message m"
+                                " JOIN agreed a ON a.message = m.id WHERE m.mailbox = ?1"
+                                " AND a.item != '')",
+                                "s", mailbox);
+    *missing = stmt && found ? db_int(stmt, 0) : 0;
+    *agreed = stmt && found ? db_int(stmt, 1) : 0;
+    db_end(stmt);
+    return stmt != NULL;
+}

@@ -86,7 +86,7 @@ static const char version_1[] =
     "CREATE INDEX history_message ON history(message, id);"
 
     "CREATE TABLE queue("
-    " id INTEGER PRIMARY KEY, mailbox TEXT NOT NULL, reason INTEGER NOT NULL,"
+    " id INTEGER PRIMARY KEY AUTOINCREMENT, mailbox TEXT NOT NULL, reason INTEGER NOT NULL,"
     " message TEXT NOT NULL, due INTEGER NOT NULL, created INTEGER NOT NULL,"
     " attempts INTEGER NOT NULL, last_error TEXT NOT NULL, owner TEXT NOT NULL,"
     " again INTEGER NOT NULL, UNIQUE(mailbox, reason, message));"

@@ -7,9 +7,13 @@ enum {
     FULL_AGAIN_MS = 60 * 60 * 1000,   /* room on the other side is looked for hourly */
 };
 
+/* A person must act before this can go well. */
 static bool is_parked(const struct err *err)
 {
-    return err->kind != ERR_OK && err->when == ERR_WHEN_NEVER && err->scope != ERR_SCOPE_ITEM;
+    bool person = err->kind == ERR_DENIED || err->kind == ERR_NO_MAILBOX || err->kind == ERR_CONFIG;
+
+    return err->kind != ERR_OK && err->scope != ERR_SCOPE_ITEM &&
+           (person || err->when == ERR_WHEN_NEVER);
 }
 
 struct outcome outcome_of(const struct run_result *result)

@@ -1,0 +1,242 @@
+#include "ews/ews_error.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/limits.h"
+#include "ews/ews_error_table.h"
+
+struct grade {
+    enum err_kind kind;
+    enum err_scope scope;
+    enum err_when when;
+    enum err_effect effect;
+    const char *remedy;
+};
+
+static const struct grade grades[] = {
+    [EWS_GRADE_ITEM] = {ERR_REFUSED, ERR_SCOPE_ITEM, ERR_WHEN_NEVER, ERR_EFFECT_NONE,
+                        "Exchange refuses this one request for good."},
+    [EWS_GRADE_GONE] = {ERR_GONE, ERR_SCOPE_ITEM, ERR_WHEN_NEVER, ERR_EFFECT_NONE,
+                        "the item or folder is not there any more."},
+    [EWS_GRADE_CONFLICT] = {ERR_CONFLICT, ERR_SCOPE_ITEM, ERR_WHEN_RETRY, ERR_EFFECT_NONE,
+                            "the item was changed meanwhile; it is looked at again."},
+    [EWS_GRADE_BROKE] =
+        {ERR_TEMPORARY, ERR_SCOPE_ITEM, ERR_WHEN_RETRY, ERR_EFFECT_UNKNOWN,
+         "Exchange failed at this request; when it goes on, look at the event log "
+         "of the Exchange server."},
+    [EWS_GRADE_THROTTLED] = {ERR_UNAVAILABLE, ERR_SCOPE_MAILBOX, ERR_WHEN_BACK_OFF,
+                             ERR_EFFECT_NONE,
+                             "Exchange asks us to wait; when this goes on, give the service "
+                             "account a throttling policy of its own (New-ThrottlingPolicy)."},
+    [EWS_GRADE_TIMED_OUT] = {ERR_UNAVAILABLE, ERR_SCOPE_MAILBOX, ERR_WHEN_BACK_OFF,
+                             ERR_EFFECT_UNKNOWN, "Exchange ran out of time for this request."},
+    [EWS_GRADE_TRANSIENT] =
+        {ERR_TEMPORARY, ERR_SCOPE_MAILBOX, ERR_WHEN_RETRY, ERR_EFFECT_UNKNOWN,
+         "the mailbox database is not available just now; when this goes on, "
+         "look whether it is mounted (Get-MailboxDatabase -Status)."},
+    [EWS_GRADE_UNREACHED] = {ERR_TEMPORARY, ERR_SCOPE_MAILBOX, ERR_WHEN_RETRY, ERR_EFFECT_NONE,
+                             "Exchange could not begin the request; when this goes on, look at "
+                             "its Active Directory and at its other servers."},
+    [EWS_GRADE_MOVING] = {ERR_UNAVAILABLE, ERR_SCOPE_MAILBOX, ERR_WHEN_BACK_OFF,
+                          ERR_EFFECT_NONE,
+                          "the mailbox is being moved, or is served elsewhere; look at "
+                          "Get-MoveRequest, and whether the URL is that of its server."},
+    [EWS_GRADE_DENIED] = {ERR_DENIED, ERR_SCOPE_MAILBOX, ERR_WHEN_BACK_OFF, ERR_EFFECT_NONE,
+                          "the service account has no right to do this in this mailbox."},
+    [EWS_GRADE_ACCOUNT] = {ERR_DENIED, ERR_SCOPE_ACCOUNT, ERR_WHEN_BACK_OFF, ERR_EFFECT_NONE,
+                           "Exchange refuses the service account itself; check the account in "
+                           "Active Directory."},
+    [EWS_GRADE_NO_MAILBOX] =
+        {ERR_NO_MAILBOX, ERR_SCOPE_MAILBOX, ERR_WHEN_BACK_OFF, ERR_EFFECT_NONE,
+         "Exchange has no usable mailbox for this address; check the address "
+         "and the mailbox (Get-Mailbox)."},
+    [EWS_GRADE_CONFIG] = {ERR_CONFIG, ERR_SCOPE_ACCOUNT, ERR_WHEN_BACK_OFF, ERR_EFFECT_NONE,
+                          "something is set up wrongly between here and Exchange."},
+    [EWS_GRADE_FULL] = {ERR_FULL, ERR_SCOPE_MAILBOX, ERR_WHEN_BACK_OFF, ERR_EFFECT_NONE,
+                        "a quota of the mailbox is used up."},
+    [EWS_GRADE_TOKEN] =
+        {ERR_GONE, ERR_SCOPE_ITEM, ERR_WHEN_RETRY, ERR_EFFECT_NONE,
+         "Exchange does not know the state of synchronisation any more; the folder "
+         "is compared in full."},
+    [EWS_GRADE_SUBSCRIPTION] = {ERR_GONE, ERR_SCOPE_ITEM, ERR_WHEN_RETRY, ERR_EFFECT_NONE,
+                                "the subscription is gone; a new one is made."},
+};
+
+static_assert(sizeof(grades) / sizeof(grades[0]) == EWS_GRADES, "every grade has its row");
+
+static int compare(const void *key, const void *row)
+{
+    return strcmp(key, ((const struct ews_error_row *)row)->code);
+}
+
+static const struct ews_error_row *find(const char *code)
+{
+    return bsearch(code, ews_error_table, ews_error_table_count, sizeof(ews_error_table[0]),
+                   compare);
+}
+
+bool ews_error_known(const char *code)
+{
+    return find(code) != NULL;
+}
+
+static void wait_for(struct err *err, int64_t back_off_ms)
+{
+    if (back_off_ms <= 0 || err->when == ERR_WHEN_NEVER)
+        return;
+    err->when = ERR_WHEN_BACK_OFF;
+    err->back_off_ms = back_off_ms < TIME_BACK_OFF_MAX_MS ? back_off_ms : TIME_BACK_OFF_MAX_MS;
+}
+
+/* How much of the server's words is kept: whole characters only. */
+static int words_length(const char *text)
+{
+    size_t len = strnlen(text, 160);
+    while (len && text[len] && ((unsigned char)text[len] & 0xC0) == 0x80)
+        len--;
+    return (int)len;
+}
+
+bool ews_error_from_code(struct err *err, const char *code, const char *text,
+                         int64_t back_off_ms)
+{
+    const struct ews_error_row *row = find(code);
+    const struct grade *grade = &grades[row ? row->grade : EWS_GRADE_ITEM];
+    const char *remedy = row && row->remedy ? row->remedy : grade->remedy;
+    bool words = text && *text;
+    err_set(err, grade->kind, "Exchange answered %.63s: %s%s%.*s%s", code, remedy,
+            words ? " Its words: \"" : "", words ? words_length(text) : 0, words ? text : "",
+            words ? "\"" : "");
+    err->scope = grade->scope;
+    err->when = grade->when;
+    err->effect = grade->effect;
+    snprintf(err->code, sizeof(err->code), "%s", code);
+    wait_for(err, back_off_ms);
+    return false;
+}
+
+/* ---- HTTP ------------------------------------------------------------------------------- */
+
+struct http_row {
+    int first, last; /* statuses */
+    struct grade grade;
+};
+
+#define NEVER    ERR_WHEN_NEVER
+#define RETRY    ERR_WHEN_RETRY
+#define BACK_OFF ERR_WHEN_BACK_OFF
+#define NONE     ERR_EFFECT_NONE
+#define UNKNOWN  ERR_EFFECT_UNKNOWN
+
+static const struct http_row http_table[] = {
+    {300,
+     399,
+     {ERR_CONFIG, ERR_SCOPE_ACCOUNT, BACK_OFF, NONE,
+      "the URL leads somewhere else; set the URL of EWS itself, such as "
+      "https://mail.example.com/EWS/Exchange.asmx."}},
+    {400,
+     400,
+     {ERR_REFUSED, ERR_SCOPE_ITEM, NEVER, NONE,
+      "the web server in front of Exchange finds the request wrong."}},
+    {401,
+     401,
+     {ERR_DENIED, ERR_SCOPE_ACCOUNT, BACK_OFF, NONE,
+      "the user name or password of the service account is refused; check user and "
+      "password, and whether the account is locked. With Extended Protection set to "
+      "Require, NTLM and Negotiate are refused too: use Basic or OAuth."}},
+    {403,
+     403,
+     {ERR_DENIED, ERR_SCOPE_MAILBOX, BACK_OFF, NONE,
+      "EWS is not allowed for this user or this program; look at Get-CASMailbox "
+      "(EwsEnabled) and at EwsApplicationAccessPolicy."}},
+    {404,
+     404,
+     {ERR_CONFIG, ERR_SCOPE_ACCOUNT, BACK_OFF, NONE,
+      "there is no EWS at this URL; it usually ends in /EWS/Exchange.asmx."}},
+    {405,
+     405,
+     {ERR_CONFIG, ERR_SCOPE_ACCOUNT, BACK_OFF, NONE,
+      "this URL takes no requests; it usually ends in /EWS/Exchange.asmx."}},
+    {407,
+     407,
+     {ERR_CONFIG, ERR_SCOPE_ACCOUNT, BACK_OFF, NONE,
+      "the proxy wants a password; let this server through without one."}},
+    {408,
+     408,
+     {ERR_UNAVAILABLE, ERR_SCOPE_MAILBOX, RETRY, UNKNOWN,
+      "the web server in front of Exchange ran out of time."}},
+    {413,
+     413,
+     {ERR_REFUSED, ERR_SCOPE_ITEM, NEVER, NONE,
+      "the message is larger than the web server takes; raise maxAllowedContentLength "
+      "and maxRequestLength of EWS, or shorten the greatest length of a message."}},
+    {429,
+     429,
+     {ERR_UNAVAILABLE, ERR_SCOPE_MAILBOX, BACK_OFF, NONE, "too many requests; we wait."}},
+    {440,
+     440,
+     {ERR_DENIED, ERR_SCOPE_ACCOUNT, BACK_OFF, NONE,
+      "a login page stands in front of EWS; let this server through without it."}},
+    {400,
+     499,
+     {ERR_REFUSED, ERR_SCOPE_ITEM, NEVER, NONE,
+      "the web server in front of Exchange refuses the request."}},
+    {503,
+     503,
+     {ERR_UNAVAILABLE, ERR_SCOPE_ACCOUNT, BACK_OFF, NONE,
+      "Exchange takes no requests just now; when this goes on, look at the application "
+      "pool MSExchangeServicesAppPool."}},
+    {502,
+     504,
+     {ERR_UNAVAILABLE, ERR_SCOPE_ACCOUNT, BACK_OFF, UNKNOWN,
+      "what stands in front of Exchange (a proxy, a load balancer) does not reach it."}},
+    {500,
+     599,
+     {ERR_TEMPORARY, ERR_SCOPE_MAILBOX, RETRY, UNKNOWN,
+      "Exchange failed without saying why; look at its event log."}},
+};
+
+#undef NEVER
+#undef RETRY
+#undef BACK_OFF
+#undef NONE
+#undef UNKNOWN
+
+static const struct grade web_page = {
+    ERR_CONFIG, ERR_SCOPE_ACCOUNT, ERR_WHEN_BACK_OFF, ERR_EFFECT_NONE,
+    "a web page, not EWS: is the URL right, is a login page in front?"};
+
+static const struct grade strange = {ERR_PROTOCOL, ERR_SCOPE_MAILBOX, ERR_WHEN_RETRY,
+                                     ERR_EFFECT_UNKNOWN, "the answer is not one of EWS."};
+
+static const struct grade *http_grade(int status, const char *content_type)
+{
+    if (status >= 200 && status < 300) {
+        bool html = strncasecmp(content_type, "text/html", 9) == 0 ||
+                    strncasecmp(content_type, "application/xhtml", 17) == 0;
+        return html ? &web_page : &strange;
+    }
+    for (size_t i = 0; i < sizeof(http_table) / sizeof(http_table[0]); i++) {
+        if (status >= http_table[i].first && status <= http_table[i].last)
+            return &http_table[i].grade;
+    }
+    return &strange;
+}
+
+bool ews_error_from_http(struct err *err, int status, const char *content_type,
+                         int64_t retry_after_ms)
+{
+    const struct grade *grade = http_grade(status, content_type ? content_type : "");
+    err_set(err, grade->kind, "Exchange answered with HTTP status %d: %s", status,
+            grade->remedy);
+    err->scope = grade->scope;
+    err->when = grade->when;
+    err->effect = grade->effect;
+    snprintf(err->code, sizeof(err->code), "HTTP %d", status);
+    wait_for(err, retry_after_ms);
+    return false;
+}

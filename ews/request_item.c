@@ -1,0 +1,263 @@
+/* Requests about items: create, update, move, delete, get. */
+#include <stdio.h>
+#include <string.h>
+
+#include "ews/ews_names.h"
+#include "ews/request.h"
+#include "ews/request_private.h"
+
+/* Exchange takes subjects of at most 255 UTF-16 units; a longer one would be refused for good.
+ */
+enum { SUBJECT_UNITS = 255 };
+
+static void subject_element(struct xml_writer *writer, const char *subject)
+{
+    size_t len = 0, units = 0;
+    while (subject[len]) {
+        unsigned char c = (unsigned char)subject[len];
+        size_t add = (c & 0xC0) == 0x80 ? 0 : c >= 0xF0 ? 2 : 1;
+        if (units + add > SUBJECT_UNITS)
+            break;
+        units += add;
+        len++;
+    }
+    xml_open(writer, "t:Subject");
+    xml_content_n(writer, subject, len);
+    xml_close(writer);
+}
+
+static void tagged(struct xml_writer *writer, const char *tag, const char *type,
+                   const char *value)
+{
+    xml_open(writer, "t:ExtendedProperty");
+    xml_open(writer, "t:ExtendedFieldURI");
+    xml_attribute(writer, "PropertyTag", tag);
+    xml_attribute(writer, "PropertyType", type);
+    xml_close(writer);
+    xml_element(writer, "t:Value", value);
+    xml_close(writer);
+}
+
+static void named(struct xml_writer *writer, const char *name, const char *value)
+{
+    xml_open(writer, "t:ExtendedProperty");
+    request_named_property(writer, name);
+    xml_element(writer, "t:Value", value);
+    xml_close(writer);
+}
+
+static void voice_properties(struct xml_writer *writer, const struct remote_new *message)
+{
+    char when[CLOCK_TEXT_MAX], seconds[24];
+    clock_format(message->received, when);
+    tagged(writer, EWS_TAG_FLAGS, "Integer", message->read ? "1" : "0");
+    tagged(writer, EWS_TAG_DELIVERY_TIME, "SystemTime", when);
+    tagged(writer, EWS_TAG_SUBMIT_TIME, "SystemTime", when);
+    if (message->duration_ms > 0) {
+        snprintf(seconds, sizeof(seconds), "%lld",
+                 (long long)(message->duration_ms + 500) / 1000);
+        tagged(writer, EWS_TAG_VOICE_DURATION, "Integer", seconds);
+    }
+    if (*message->from_number)
+        tagged(writer, EWS_TAG_VOICE_NUMBER, "String", message->from_number);
+    if (*message->from_name)
+        tagged(writer, EWS_TAG_VOICE_NAME, "String", message->from_name);
+    if (message->audio_path)
+        tagged(writer, EWS_TAG_ATTACHMENT_ORDER, "String", message->audio_name);
+    named(writer, EWS_NAME_MESSAGE_ID, message->message_id);
+    named(writer, EWS_NAME_CREATION, message->creation);
+}
+
+static void sender(struct xml_writer *writer, const struct remote_new *message)
+{
+    const char *name = *message->from_name ? message->from_name : message->from_number;
+    xml_open(writer, "t:From");
+    xml_open(writer, "t:Mailbox");
+    if (*name)
+        xml_element(writer, "t:Name", name);
+    xml_element(writer, "t:EmailAddress", message->from_address);
+    xml_close(writer);
+    xml_close(writer);
+}
+
+/* Up to the place where the attachments stand. */
+static void create_begin(struct xml_writer *writer, struct buf *out,
+                         const struct soap_header *header, const struct remote_new *message)
+{
+    soap_begin(writer, out, header);
+    xml_open(writer, "m:CreateItem");
+    xml_attribute(writer, "MessageDisposition", "SaveOnly");
+    xml_open(writer, "m:SavedItemFolderId");
+    request_id(writer, "t:FolderId", message->folder, NULL);
+    xml_close(writer);
+    xml_open(writer, "m:Items");
+    xml_open(writer, "t:Message");
+    xml_element(writer, "t:ItemClass", message->item_class);
+    subject_element(writer, message->subject);
+    xml_element(writer, "t:Sensitivity", message->private ? "Private" : "Normal");
+    xml_open(writer, "t:Body");
+    xml_attribute(writer, "BodyType", "Text");
+    xml_content(writer, message->body);
+    xml_close(writer);
+}
+
+static void create_end(struct xml_writer *writer, const struct remote_new *message)
+{
+    char internet_id[LIMIT_UUID + sizeof(EWS_MESSAGE_ID_DOMAIN) + 8];
+    xml_element(writer, "t:Importance", message->urgent ? "High" : "Normal");
+    voice_properties(writer, message);
+    if (*message->from_address)
+        sender(writer, message);
+    snprintf(internet_id, sizeof(internet_id), "<%s@" EWS_MESSAGE_ID_DOMAIN ">",
+             message->message_id);
+    xml_element(writer, "t:InternetMessageId", internet_id);
+    xml_element(writer, "t:IsRead", message->read ? "true" : "false");
+    soap_end(writer);
+}
+
+static void attachment_begin(struct xml_writer *writer, const struct remote_new *message)
+{
+    xml_open(writer, "t:Attachments");
+    xml_open(writer, "t:FileAttachment");
+    xml_element(writer, "t:Name", message->audio_name);
+    xml_element(writer, "t:ContentType", message->audio_type);
+    xml_element(writer, "t:IsInline", "false");
+    xml_open(writer, "t:Content");
+    xml_flush(writer);
+}
+
+static struct body *out_of_memory(struct err *err)
+{
+    err_set(err, ERR_SYSTEM, "no memory for a request, or the request is too long");
+    return NULL;
+}
+
+struct body *request_create(const struct soap_header *header, const struct remote_new *message,
+                            struct err *err)
+{
+    struct buf before, after;
+    struct xml_writer writer;
+    buf_init(&before, LIMIT_REQUEST_BYTES);
+    buf_init(&after, LIMIT_REQUEST_BYTES);
+    create_begin(&writer, &before, header, message);
+    if (!message->audio_path) {
+        create_end(&writer, message);
+        struct body *body = body_from_buf(&before);
+        return body ? body : out_of_memory(err);
+    }
+    attachment_begin(&writer, message);
+    writer.out = &after;
+    xml_close(&writer); /* Content */
+    xml_close(&writer); /* FileAttachment */
+    xml_close(&writer); /* Attachments */
+    create_end(&writer, message);
+    return body_with_file(&before, message->audio_path, &after, err);
+}
+
+static void open_change(struct xml_writer *writer, const char *field)
+{
+    xml_open(writer, "t:SetItemField");
+    request_field(writer, field);
+    xml_open(writer, "t:Message");
+}
+
+static void close_change(struct xml_writer *writer)
+{
+    xml_close(writer);
+    xml_close(writer);
+}
+
+void request_update(struct buf *out, const struct soap_header *header, const char *item,
+                    const char *version, const struct remote_fields *fields)
+{
+    struct xml_writer writer;
+    soap_begin(&writer, out, header);
+    xml_open(&writer, "m:UpdateItem");
+    xml_attribute(&writer, "MessageDisposition", "SaveOnly");
+    xml_attribute(&writer, "ConflictResolution", "AlwaysOverwrite");
+    xml_attribute(&writer, "SuppressReadReceipts", "true");
+    xml_open(&writer, "m:ItemChanges");
+    xml_open(&writer, "t:ItemChange");
+    request_id(&writer, "t:ItemId", item, version);
+    xml_open(&writer, "t:Updates");
+    if (fields->set_subject) {
+        open_change(&writer, "item:Subject");
+        subject_element(&writer, fields->subject);
+        close_change(&writer);
+    }
+    if (fields->set_urgent) {
+        open_change(&writer, "item:Importance");
+        xml_element(&writer, "t:Importance", fields->urgent ? "High" : "Normal");
+        close_change(&writer);
+    }
+    if (fields->set_read) {
+        open_change(&writer, "message:IsRead");
+        xml_element(&writer, "t:IsRead", fields->read ? "true" : "false");
+        close_change(&writer);
+    }
+    soap_end(&writer);
+}
+
+void request_move(struct buf *out, const struct soap_header *header, const char *item,
+                  const char *folder)
+{
+    struct xml_writer writer;
+    soap_begin(&writer, out, header);
+    xml_open(&writer, "m:MoveItem");
+    xml_open(&writer, "m:ToFolderId");
+    request_id(&writer, "t:FolderId", folder, NULL);
+    xml_close(&writer);
+    xml_open(&writer, "m:ItemIds");
+    request_id(&writer, "t:ItemId", item, NULL);
+    xml_close(&writer);
+    xml_element(&writer, "m:ReturnNewItemIds", "true");
+    soap_end(&writer);
+}
+
+void request_delete(struct buf *out, const struct soap_header *header, const char *item)
+{
+    struct xml_writer writer;
+    soap_begin(&writer, out, header);
+    xml_open(&writer, "m:DeleteItem");
+    xml_attribute(&writer, "DeleteType", "HardDelete");
+    xml_attribute(&writer, "SuppressReadReceipts", "true");
+    xml_open(&writer, "m:ItemIds");
+    request_id(&writer, "t:ItemId", item, NULL);
+    soap_end(&writer);
+}
+
+static void attachment_shape(struct xml_writer *writer)
+{
+    xml_open(writer, "m:ItemShape");
+    xml_element(writer, "t:BaseShape", "IdOnly");
+    xml_open(writer, "t:AdditionalProperties");
+    request_field(writer, "item:Attachments");
+    xml_close(writer);
+    xml_close(writer);
+}
+
+void request_get_item(struct buf *out, const struct soap_header *header, const char *item,
+                      enum request_shape shape)
+{
+    struct xml_writer writer;
+    soap_begin(&writer, out, header);
+    xml_open(&writer, "m:GetItem");
+    if (shape == REQUEST_STATE)
+        request_state_shape(&writer);
+    else
+        attachment_shape(&writer);
+    xml_open(&writer, "m:ItemIds");
+    request_id(&writer, "t:ItemId", item, NULL);
+    soap_end(&writer);
+}
+
+void request_get_attachment(struct buf *out, const struct soap_header *header,
+                            const char *attachment)
+{
+    struct xml_writer writer;
+    soap_begin(&writer, out, header);
+    xml_open(&writer, "m:GetAttachment");
+    xml_open(&writer, "m:AttachmentIds");
+    request_id(&writer, "t:AttachmentId", attachment, NULL);
+    soap_end(&writer);
+}

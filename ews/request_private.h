@@ -1,0 +1,15 @@
+/* Pieces that the request files share. */
+#ifndef SIB_EWS_REQUEST_PRIVATE_H
+#define SIB_EWS_REQUEST_PRIVATE_H
+
+#include "base/xml.h"
+
+/* <name Id="..." ChangeKey="..."/>; version NULL or "": without. */
+void request_id(struct xml_writer *writer, const char *name, const char *id,
+                const char *version);
+void request_field(struct xml_writer *writer, const char *field);
+void request_named_property(struct xml_writer *writer, const char *name);
+/* m:ItemShape: IdOnly and what makes up the state of an item. */
+void request_state_shape(struct xml_writer *writer);
+
+#endif

@@ -1,0 +1,591 @@
+/* The transport over libcurl's multi interface: the only file that knows libcurl.
+ *
+ * One multi handle, and so one pool of connections, for each distinct set of credentials: NTLM
+ * and Negotiate authenticate the connection, so it must never carry another account's request.
+ *
+ * libcurl repeats a request by itself when a connection that it used again dies before the
+ * first byte of an answer. For us that would be "perhaps done twice", so the repetition is
+ * refused: a body may be read from its beginning again only after the server has answered (with
+ * a challenge to authenticate). */
+#include "ews/transport.h"
+
+#include <curl/curl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include "base/limits.h"
+#include "base/loop.h"
+
+struct pool {
+    struct curl_transport *transport;
+    TAILQ_ENTRY(pool) link;
+    TAILQ_HEAD(, transport_call) calls;
+    CURLM *multi;
+    struct loop_timer *timer;
+    char *auth, *user, *password, *ca_file, *proxy;
+    bool verify;
+};
+
+struct curl_transport {
+    struct transport base;
+    struct loop *loop;
+    TAILQ_HEAD(, pool) pools;
+    int depth; /* inside a callback of ours */
+    bool dead; /* freed meanwhile */
+};
+
+struct transport_call {
+    struct pool *pool;
+    TAILQ_ENTRY(transport_call) link;
+    CURL *easy;
+    struct curl_slist *headers;
+    struct transport_request request; /* the texts in it are not kept */
+    struct body *body;
+    long timeout_ms;
+    bool body_failed; /* the file could not be read */
+    bool repeated;    /* libcurl wanted to send the request again */
+    bool answered;    /* a header came since the body was begun */
+    int64_t body_at;  /* how much of the body curl has read */
+    bool stopped;     /* bytes() said so */
+    bool inside;      /* curl calls us for this call */
+    bool cancelled;   /* while inside */
+    char words[CURL_ERROR_SIZE];
+};
+
+/* ---- Errors ----------------------------------------------------------------------------- */
+
+struct curl_grade {
+    CURLcode code;
+    enum err_kind kind;
+    enum err_scope scope;
+    enum err_when when;
+    enum err_effect effect;
+    const char *remedy;
+};
+
+static const char certificate_remedy[] =
+    "the certificate of Exchange is not accepted; set ca-file to the certificate of its "
+    "issuer, "
+    "or use the name in the URL that the certificate carries";
+
+#define ACCOUNT ERR_SCOPE_ACCOUNT
+#define NONE    ERR_EFFECT_NONE
+
+/* All of these end a request before it was sent. */
+static const struct curl_grade grades[] = {
+    {CURLE_COULDNT_RESOLVE_HOST, ERR_NO_HOST, ACCOUNT, ERR_WHEN_RETRY, NONE,
+     "the name in the URL of Exchange does not resolve; check it and the DNS"},
+    {CURLE_COULDNT_RESOLVE_PROXY, ERR_NO_HOST, ACCOUNT, ERR_WHEN_RETRY, NONE,
+     "the name of the proxy does not resolve; check it and the DNS"},
+    {CURLE_COULDNT_CONNECT, ERR_UNAVAILABLE, ACCOUNT, ERR_WHEN_RETRY, NONE,
+     "Exchange takes no connection; check that it runs, the port, and firewalls"},
+    {CURLE_PROXY, ERR_UNAVAILABLE, ACCOUNT, ERR_WHEN_RETRY, NONE,
+     "the proxy makes no connection to Exchange"},
+    {CURLE_SSL_CONNECT_ERROR, ERR_UNAVAILABLE, ACCOUNT, ERR_WHEN_RETRY, NONE,
+     "no TLS connection; is the port one of HTTPS, and does Exchange speak TLS 1.2"},
+    {CURLE_PEER_FAILED_VERIFICATION, ERR_CONFIG, ACCOUNT, ERR_WHEN_BACK_OFF, NONE,
+     certificate_remedy},
+    {CURLE_SSL_ISSUER_ERROR, ERR_CONFIG, ACCOUNT, ERR_WHEN_BACK_OFF, NONE, certificate_remedy},
+    {CURLE_SSL_CACERT_BADFILE, ERR_CONFIG, ACCOUNT, ERR_WHEN_BACK_OFF, NONE,
+     "ca-file cannot be read, or holds no certificate in PEM form"},
+    {CURLE_SSL_CIPHER, ERR_CONFIG, ACCOUNT, ERR_WHEN_BACK_OFF, NONE,
+     "no cipher in common with Exchange"},
+    {CURLE_URL_MALFORMAT, ERR_CONFIG, ACCOUNT, ERR_WHEN_BACK_OFF, NONE,
+     "the URL of Exchange is not a URL"},
+    {CURLE_UNSUPPORTED_PROTOCOL, ERR_CONFIG, ACCOUNT, ERR_WHEN_BACK_OFF, NONE,
+     "the URL of Exchange must begin with https"},
+    {CURLE_NOT_BUILT_IN, ERR_CONFIG, ACCOUNT, ERR_WHEN_BACK_OFF, NONE,
+     "libcurl lacks what this account needs"},
+};
+
+#undef ACCOUNT
+#undef NONE
+
+static bool nothing_was_sent(const struct transport_call *call)
+{
+    long bytes = 0;
+    curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &bytes);
+    return bytes == 0;
+}
+
+static void fill_graded(const struct transport_call *call, const struct curl_grade *grade,
+                        struct err *err)
+{
+    const char *words = call->words[0] ? call->words : curl_easy_strerror(grade->code);
+    err_set(err, grade->kind, "%s (%.200s).", grade->remedy, words);
+    err->scope = grade->scope;
+    err->when = grade->when;
+    err->effect = grade->effect;
+}
+
+static void fill_other(const struct transport_call *call, CURLcode code, struct err *err)
+{
+    const char *words = call->words[0] ? call->words : curl_easy_strerror(code);
+    bool unsent = nothing_was_sent(call);
+    if (call->stopped)
+        err_set(err, ERR_CANCELLED, "reading the answer of Exchange was stopped");
+    else if (call->body_failed)
+        err_set(err, ERR_IO, "the audio of the message could not be read to its end");
+    else if (call->repeated)
+        err_set(err, ERR_UNAVAILABLE, "the connection to Exchange broke during a request");
+    else if (code == CURLE_OPERATION_TIMEDOUT && unsent)
+        err_set(err, ERR_UNAVAILABLE,
+                "no connection to Exchange in time (%.200s); check firewalls", words);
+    else if (code == CURLE_OPERATION_TIMEDOUT)
+        err_set(err, ERR_UNAVAILABLE, "no answer from Exchange within %ld s",
+                call->timeout_ms / 1000);
+    else if (code == CURLE_BAD_CONTENT_ENCODING)
+        err_set(err, ERR_PROTOCOL, "the answer of Exchange is compressed wrongly");
+    else
+        err_set(err, ERR_UNAVAILABLE, "the connection to Exchange broke (%.200s)", words);
+    err->scope = unsent ? ERR_SCOPE_ACCOUNT : ERR_SCOPE_MAILBOX;
+    err->effect = unsent ? ERR_EFFECT_NONE : ERR_EFFECT_UNKNOWN;
+}
+
+static void fill_error(const struct transport_call *call, CURLcode code, struct err *err)
+{
+    err_clear(err);
+    if (code == CURLE_OK)
+        return;
+    for (size_t i = 0; i < sizeof(grades) / sizeof(grades[0]); i++) {
+        if (grades[i].code == code)
+            return fill_graded(call, &grades[i], err);
+    }
+    fill_other(call, code, err);
+}
+
+/* ---- What curl calls -------------------------------------------------------------------- */
+
+static size_t on_read(char *out, size_t size, size_t count, void *arg)
+{
+    struct transport_call *call = arg;
+    if (call->body_at == 0)
+        call->answered = false;
+    long n = body_read(call->body, out, size * count);
+    if (n >= 0) {
+        call->body_at += n;
+        return (size_t)n;
+    }
+    call->body_failed = true;
+    return CURL_READFUNC_ABORT;
+}
+
+static int on_seek(void *arg, curl_off_t offset, int origin)
+{
+    struct transport_call *call = arg;
+    if (offset != 0 || origin != SEEK_SET)
+        return CURL_SEEKFUNC_CANTSEEK;
+    if (!call->answered) {
+        call->repeated = true;
+        return CURL_SEEKFUNC_FAIL;
+    }
+    call->body_at = 0;
+    return body_rewind(call->body) ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
+}
+
+static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
+{
+    struct transport_call *call = arg;
+    (void)bytes;
+    call->answered = true;
+    return size * count;
+}
+
+static size_t on_write(char *bytes, size_t size, size_t count, void *arg)
+{
+    struct transport_call *call = arg;
+    if (call->pool->transport->dead)
+        return 0;
+    call->inside = true;
+    bool go_on = call->request.bytes(bytes, size * count, call->request.arg);
+    call->inside = false;
+    if (go_on && !call->cancelled)
+        return size * count;
+    call->stopped = true;
+    return 0;
+}
+
+/* Data that nobody acknowledges must not linger in the kernel longer than the request may take:
+ * after the time-out plus a margin, a request that is in doubt will never happen any more. */
+static int on_socket_made(void *arg, curl_socket_t fd, curlsocktype purpose)
+{
+    struct transport_call *call = arg;
+    (void)purpose;
+    unsigned timeout = (unsigned)call->timeout_ms;
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof(timeout));
+    return CURL_SOCKOPT_OK;
+}
+
+static void look_for_ended(struct pool *pool);
+static void maybe_destroy(struct curl_transport *transport);
+
+static void act(struct pool *pool, curl_socket_t fd, int events)
+{
+    struct curl_transport *transport = pool->transport;
+    int running;
+    transport->depth++;
+    curl_multi_socket_action(pool->multi, fd, events, &running);
+    look_for_ended(pool);
+    transport->depth--;
+    maybe_destroy(transport);
+}
+
+static void on_timer(void *arg)
+{
+    act(arg, CURL_SOCKET_TIMEOUT, 0);
+}
+
+static void on_ready(int fd, int ready, void *arg)
+{
+    int events =
+        (ready & LOOP_READ ? CURL_CSELECT_IN : 0) | (ready & LOOP_WRITE ? CURL_CSELECT_OUT : 0);
+    act(arg, fd, events);
+}
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg)
+{
+    (void)easy;
+    struct pool *pool = arg;
+    struct loop_watch *watch = socket_arg;
+    if (what == CURL_POLL_REMOVE) {
+        loop_watch_free(&watch);
+        curl_multi_assign(pool->multi, fd, NULL);
+        return 0;
+    }
+    int want = (what & CURL_POLL_IN ? LOOP_READ : 0) | (what & CURL_POLL_OUT ? LOOP_WRITE : 0);
+    if (watch) {
+        loop_watch_want(watch, want);
+        return 0;
+    }
+    watch = loop_watch_new(pool->transport->loop, fd, want, on_ready, pool);
+    curl_multi_assign(pool->multi, fd, watch);
+    return watch ? 0 : -1;
+}
+
+static int on_timer_wanted(CURLM *multi, long timeout_ms, void *arg)
+{
+    (void)multi;
+    struct pool *pool = arg;
+    if (timeout_ms < 0)
+        loop_timer_stop(pool->timer);
+    else
+        loop_timer_set(pool->timer, timeout_ms);
+    return 0;
+}
+
+/* ---- Calls ------------------------------------------------------------------------------ */
+
+static void call_free(struct transport_call *call)
+{
+    TAILQ_REMOVE(&call->pool->calls, call, link);
+    if (call->easy) {
+        curl_multi_remove_handle(call->pool->multi, call->easy);
+        curl_easy_cleanup(call->easy);
+    }
+    curl_slist_free_all(call->headers);
+    body_free(&call->body);
+    free(call);
+}
+
+static void call_ended(struct transport_call *call, CURLcode code)
+{
+    struct err err;
+    long status = 0;
+    curl_off_t retry_after = 0;
+    const char *type = NULL;
+    char content_type[256];
+    fill_error(call, code, &err);
+    curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &retry_after);
+    curl_easy_getinfo(call->easy, CURLINFO_CONTENT_TYPE, &type);
+    snprintf(content_type, sizeof(content_type), "%s", type ? type : "");
+    int64_t retry_after_ms = retry_after <= 0                            ? -1
+                             : retry_after > TIME_BACK_OFF_MAX_MS / 1000 ? TIME_BACK_OFF_MAX_MS
+                                                                         : retry_after * 1000;
+    struct transport_request request = call->request;
+    bool cancelled = call->cancelled;
+    call_free(call);
+    if (!cancelled)
+        request.done(&err, (int)status, content_type, retry_after_ms, request.arg);
+}
+
+static void look_for_ended(struct pool *pool)
+{
+    CURLMsg *message;
+    int left;
+    while (!pool->transport->dead && (message = curl_multi_info_read(pool->multi, &left))) {
+        if (message->msg != CURLMSG_DONE)
+            continue;
+        struct transport_call *call = NULL;
+        CURLcode code = message->data.result;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&call);
+        call_ended(call, code);
+    }
+}
+
+static void add_header(struct transport_call *call, const char *name, const char *value)
+{
+    char line[LIMIT_ADDRESS + 64];
+    if (strpbrk(value, "\r\n") ||
+        (size_t)snprintf(line, sizeof(line), "%s: %s", name, value) >= sizeof(line))
+        return;
+    struct curl_slist *list = curl_slist_append(call->headers, line);
+    if (list)
+        call->headers = list;
+}
+
+static void set_headers(struct transport_call *call, const struct transport_request *request)
+{
+    add_header(call, "Content-Type", "text/xml; charset=utf-8");
+    add_header(call, "Accept", "text/xml");
+    add_header(call, "Expect", ""); /* none: a server that does not know it costs a second */
+    if (request->request_id) {
+        add_header(call, "client-request-id", request->request_id);
+        add_header(call, "return-client-request-id", "true");
+    }
+    if (request->anchor_mailbox)
+        add_header(call, "X-AnchorMailbox", request->anchor_mailbox);
+    curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
+}
+
+static void set_credentials(CURL *easy, const struct pool *pool)
+{
+    const char *auth = pool->auth ? pool->auth : "";
+    if (strcmp(auth, "oauth2") == 0) {
+        curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+        curl_easy_setopt(easy, CURLOPT_XOAUTH2_BEARER, pool->password);
+        return;
+    }
+    unsigned long method = strcmp(auth, "ntlm") == 0        ? CURLAUTH_NTLM
+                           : strcmp(auth, "negotiate") == 0 ? CURLAUTH_NEGOTIATE
+                                                            : CURLAUTH_BASIC;
+    curl_easy_setopt(easy, CURLOPT_HTTPAUTH, method);
+    curl_easy_setopt(easy, CURLOPT_USERNAME, pool->user ? pool->user : "");
+    curl_easy_setopt(easy, CURLOPT_PASSWORD, pool->password ? pool->password : "");
+}
+
+static void set_connection(struct transport_call *call, const struct transport_request *request)
+{
+    CURL *easy = call->easy;
+    const struct pool *pool = call->pool;
+    long connect_ms = call->timeout_ms < TIME_CONNECT_MS ? call->timeout_ms : TIME_CONNECT_MS;
+    curl_easy_setopt(easy, CURLOPT_URL, request->url);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, pool->verify ? 1L : 0L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, pool->verify ? 2L : 0L);
+    if (pool->ca_file)
+        curl_easy_setopt(easy, CURLOPT_CAINFO, pool->ca_file);
+    curl_easy_setopt(easy, CURLOPT_PROXY, pool->proxy ? pool->proxy : "");
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, call->timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket_made);
+    curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, call);
+}
+
+static void set_transfer(struct transport_call *call)
+{
+    CURL *easy = call->easy;
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->words);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "sib/" SIB_VERSION);
+    curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 128L * 1024);
+    curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body_length(call->body));
+    curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
+    curl_easy_setopt(easy, CURLOPT_READDATA, call);
+    curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek);
+    curl_easy_setopt(easy, CURLOPT_SEEKDATA, call);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_write);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
+}
+
+/* ---- Pools ------------------------------------------------------------------------------ */
+
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool serves(const struct pool *pool, const struct transport_account *account)
+{
+    return same_text(pool->auth, account->auth) && same_text(pool->user, account->user) &&
+           same_text(pool->password, account->password) &&
+           same_text(pool->ca_file, account->ca_file) &&
+           same_text(pool->proxy, account->proxy) && pool->verify == account->verify;
+}
+
+static void pool_free(struct pool *pool)
+{
+    struct transport_call *call;
+    while ((call = TAILQ_FIRST(&pool->calls)))
+        call_free(call);
+    if (pool->multi)
+        curl_multi_cleanup(pool->multi);
+    loop_timer_free(&pool->timer);
+    if (pool->password)
+        explicit_bzero(pool->password, strlen(pool->password));
+    free(pool->auth);
+    free(pool->user);
+    free(pool->password);
+    free(pool->ca_file);
+    free(pool->proxy);
+    free(pool);
+}
+
+static char *dup_or_null(const char *text)
+{
+    return text ? strdup(text) : NULL;
+}
+
+static struct pool *pool_new(struct curl_transport *transport,
+                             const struct transport_account *account)
+{
+    struct pool *pool = calloc(1, sizeof(*pool));
+    if (!pool)
+        return NULL;
+    TAILQ_INIT(&pool->calls);
+    pool->transport = transport;
+    pool->auth = dup_or_null(account->auth);
+    pool->user = dup_or_null(account->user);
+    pool->password = dup_or_null(account->password);
+    pool->ca_file = dup_or_null(account->ca_file);
+    pool->proxy = dup_or_null(account->proxy);
+    pool->verify = account->verify;
+    pool->timer = loop_timer_new(transport->loop, on_timer, pool);
+    pool->multi = curl_multi_init();
+    if (!pool->timer || !pool->multi || !serves(pool, account)) {
+        pool_free(pool);
+        return NULL;
+    }
+    curl_multi_setopt(pool->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    curl_multi_setopt(pool->multi, CURLMOPT_SOCKETDATA, pool);
+    curl_multi_setopt(pool->multi, CURLMOPT_TIMERFUNCTION, on_timer_wanted);
+    curl_multi_setopt(pool->multi, CURLMOPT_TIMERDATA, pool);
+    curl_multi_setopt(pool->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
+    curl_multi_setopt(pool->multi, CURLMOPT_MAXCONNECTS, (long)LIMIT_CONNECTIONS);
+    TAILQ_INSERT_TAIL(&transport->pools, pool, link);
+    return pool;
+}
+
+static struct pool *pool_of(struct curl_transport *transport,
+                            const struct transport_account *account)
+{
+    struct pool *pool;
+    TAILQ_FOREACH(pool, &transport->pools, link)
+    {
+        if (serves(pool, account))
+            return pool;
+    }
+    return pool_new(transport, account);
+}
+
+/* ---- The seam --------------------------------------------------------------------------- */
+
+static struct transport_call *start(struct transport *base,
+                                    const struct transport_request *request)
+{
+    struct curl_transport *transport = (struct curl_transport *)base;
+    struct body *body = request->body;
+    struct pool *pool = pool_of(transport, request->account);
+    struct transport_call *call = pool ? calloc(1, sizeof(*call)) : NULL;
+    if (!call) {
+        body_free(&body);
+        return NULL;
+    }
+    call->pool = pool;
+    call->request = *request;
+    call->body = body;
+    call->timeout_ms = (long)request->timeout_ms;
+    TAILQ_INSERT_TAIL(&pool->calls, call, link);
+    call->easy = curl_easy_init();
+    if (!call->easy) {
+        call_free(call);
+        return NULL;
+    }
+    set_transfer(call);
+    set_connection(call, request);
+    set_credentials(call->easy, pool);
+    set_headers(call, request);
+    if (curl_multi_add_handle(pool->multi, call->easy) != CURLM_OK) {
+        call_free(call);
+        return NULL;
+    }
+    return call;
+}
+
+static void cancel(struct transport_call *call)
+{
+    if (call->inside)
+        call->cancelled = true; /* freed once curl has returned */
+    else
+        call_free(call);
+}
+
+static void maybe_destroy(struct curl_transport *transport)
+{
+    if (!transport->dead || transport->depth > 0)
+        return;
+    struct pool *pool;
+    while ((pool = TAILQ_FIRST(&transport->pools))) {
+        TAILQ_REMOVE(&transport->pools, pool, link);
+        pool_free(pool);
+    }
+    free(transport);
+    curl_global_cleanup();
+}
+
+static void transport_end(struct transport *base)
+{
+    struct curl_transport *transport = (struct curl_transport *)base;
+    transport->dead = true;
+    maybe_destroy(transport);
+}
+
+static const struct transport_ops ops = {start, cancel, transport_end};
+
+struct transport *transport_curl_new(struct loop *loop, struct err *err)
+{
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        err_set(err, ERR_SYSTEM, "libcurl cannot be used");
+        return NULL;
+    }
+    struct curl_transport *transport = NULL;
+    if (!(curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_ASYNCHDNS))
+        err_set(err, ERR_SYSTEM,
+                "this libcurl resolves names by waiting; use Debian's libcurl4");
+    else if (!(transport = calloc(1, sizeof(*transport))))
+        err_set(err, ERR_SYSTEM, "no memory for the transport to Exchange");
+    if (!transport) {
+        curl_global_cleanup();
+        return NULL;
+    }
+    transport->base.ops = &ops;
+    transport->loop = loop;
+    TAILQ_INIT(&transport->pools);
+    return &transport->base;
+}
+
+const char *transport_curl_lacks(const char *auth)
+{
+    int features = curl_version_info(CURLVERSION_NOW)->features;
+    if (!(features & CURL_VERSION_SSL))
+        return "this libcurl has no TLS";
+    if (strcmp(auth, "ntlm") == 0 && !(features & CURL_VERSION_NTLM))
+        return "this libcurl has no NTLM any more; use Negotiate, or Basic over TLS";
+    if (strcmp(auth, "negotiate") == 0 && !(features & CURL_VERSION_SPNEGO))
+        return "this libcurl has no Negotiate (Kerberos); use Basic over TLS, or libcurl with "
+               "GSSAPI";
+    return NULL;
+}

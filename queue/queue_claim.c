@@ -1,0 +1,180 @@
+/* Claims: which mailbox comes next, and what becomes of its rows after the run.
+ *
+ * A claimed row carries its owner's name until queue_done or queue_again; `again` says that it
+ * was pushed meanwhile. "+owner" keeps SQLite from choosing the index over owners, which has
+ * nearly every row under the owner '', where the one over mailboxes has a handful. */
+#include "queue/queue.h"
+
+#include <string.h>
+
+#include "store/db.h"
+
+/* A mailbox that is neither held back (?2: now) nor claimed. */
+#define IS_FREE                                                                                \
+    " AND NOT EXISTS(SELECT 1 FROM queue_hold h WHERE h.mailbox = q.mailbox AND h.until > ?2)" \
+    " AND NOT EXISTS(SELECT 1 FROM queue c WHERE c.mailbox = q.mailbox AND c.owner != '')"
+
+static_assert(QUEUE_SET_ASIDE == 5 && QUEUE_SET_ASIDE + 1 == QUEUE_REASONS,
+              "\"reason < 5\" below is work; what is set aside comes last");
+
+/* One query a reason: over all of them at once, thousands of sweeps that are not due yet would
+ * be walked past. */
+static bool pick(struct store *store, int64_t now_ms, char *mailbox, bool *found,
+                 struct err *err)
+{
+    *found = false;
+    for (int64_t reason = 0; reason < QUEUE_SET_ASIDE && !*found; reason++) {
+        sqlite3_stmt *stmt =
+            db_one(store, err, found,
+                   "SELECT mailbox FROM queue q WHERE owner = ''"
+                   " AND reason = ?1 AND due <= ?2" IS_FREE " ORDER BY due, id LIMIT 1",
+                   "ii", reason, now_ms);
+        if (!stmt)
+            return false;
+        if (*found)
+            db_copy(stmt, 0, mailbox, LIMIT_UUID);
+        db_end(stmt);
+    }
+    return true;
+}
+
+/* What the claimed rows of a mailbox say together. */
+static bool sum_up(struct store *store, const char *owner, const char *mailbox,
+                   struct queue_claim *out, struct err *err)
+{
+    int next;
+    sqlite3_stmt *stmt = db_query(
+        store, err,
+        "SELECT reason, attempts, created FROM queue WHERE mailbox = ?1 AND +owner = ?2", "ss",
+        mailbox, owner);
+
+    if (!stmt)
+        return false;
+    out->waiting_since_ms = store_now(store).ms;
+    while ((next = db_next(store, stmt, err)) > 0) {
+        out->reasons |= 1u << db_int(stmt, 0);
+        if (db_int(stmt, 1) > out->attempts)
+            out->attempts = (int)db_int(stmt, 1);
+        if (db_int(stmt, 2) < out->waiting_since_ms)
+            out->waiting_since_ms = db_int(stmt, 2);
+    }
+    db_end(stmt);
+    return next == 0;
+}
+
+bool queue_claim_next(struct store *store, const char *owner, struct queue_claim *out,
+                      bool *found, struct err *err)
+{
+    int64_t now_ms = store_now(store).ms;
+
+    assert(owner[0]);
+    memset(out, 0, sizeof *out);
+    if (!pick(store, now_ms, out->mailbox, found, err))
+        return false;
+    if (!*found)
+        return true;
+    /* What held the mailbox back is over, else it had not been picked. */
+    return db_run(store, err, "DELETE FROM queue_hold WHERE mailbox = ?", "s", out->mailbox) &&
+           db_run(store, err,
+                  "UPDATE queue SET owner = ?1, again = 0 WHERE mailbox = ?2 AND reason < 5"
+                  " AND +owner = '' AND +due <= ?3",
+                  "ssi", owner, out->mailbox, now_ms) &&
+           sum_up(store, owner, out->mailbox, out, err);
+}
+
+static bool delete_finished(struct store *store, const char *owner, const char *mailbox,
+                            struct err *err)
+{
+    return db_run(store, err,
+                  "DELETE FROM queue WHERE mailbox = ?1 AND +owner = ?2 AND again = 0", "ss",
+                  mailbox, owner);
+}
+
+bool queue_done(struct store *store, const char *owner, const char *mailbox, struct err *err)
+{
+    /* What was pushed during the run is a new wish, made when it became due. */
+    return delete_finished(store, owner, mailbox, err) &&
+           db_run(store, err,
+                  "UPDATE queue SET owner = '', again = 0, attempts = 0, last_error = '',"
+                  " created = min(due, ?3) WHERE mailbox = ?1 AND +owner = ?2",
+                  "ssi", mailbox, owner, store_now(store).ms);
+}
+
+bool queue_again(struct store *store, const char *owner, const char *mailbox, int64_t delay_ms,
+                 bool count_attempt, const char *error, struct err *err)
+{
+    struct queue_claim claim = {0};
+    int64_t now_ms = store_now(store).ms;
+
+    if (!sum_up(store, owner, mailbox, &claim, err))
+        return false;
+    int64_t attempts = claim.attempts + (count_attempt ? 1 : 0);
+    const char *said = error ? error : "";
+    return delete_finished(store, owner, mailbox, err) &&
+           db_run(store, err,
+                  "UPDATE queue SET owner = '', again = 0, attempts = ?3, last_error = ?4"
+                  " WHERE mailbox = ?1 AND +owner = ?2",
+                  "ssis", mailbox, owner, attempts, said) &&
+           db_run(store, err,
+                  "INSERT INTO queue(mailbox, reason, message, due, created, attempts,"
+                  " last_error, owner, again) VALUES(?1, ?2, '', ?3, ?4, ?5, ?6, '', 0)"
+                  " ON CONFLICT(mailbox, reason, message) DO UPDATE SET"
+                  " due = min(due, excluded.due), created = min(created, excluded.created),"
+                  " attempts = max(attempts, excluded.attempts),"
+                  " last_error = excluded.last_error",
+                  "siiiis", mailbox, (int64_t)QUEUE_RETRY,
+                  now_ms + (delay_ms > 0 ? delay_ms : 0), claim.waiting_since_ms, attempts,
+                  said);
+}
+
+/* Due now rather than when they were: a mailbox whose run ends the process each time goes
+ * behind the others. And because the calendar may have been set back while nobody ran, nothing
+ * stays due in a future that was made in one. */
+bool queue_recover(struct store *store, const char *owner, struct err *err)
+{
+    int64_t now_ms = store_now(store).ms;
+
+    return db_run(store, err,
+                  "UPDATE queue SET owner = '', again = 0, due = ?2"
+                  " WHERE owner > '' AND owner != ?1",
+                  "si", owner, now_ms) &&
+           db_run(store, err, "UPDATE queue SET due = ?1, created = ?1 WHERE created > ?1", "i",
+                  now_ms) &&
+           db_run(store, err, "DELETE FROM queue_hold WHERE until > ?", "i",
+                  now_ms + TIME_BACK_OFF_MAX_MS);
+}
+
+/* The sooner of *due_ms (0: none) and the one column of a query of at most one row. */
+static bool sooner(sqlite3_stmt *stmt, bool found, int64_t *due_ms)
+{
+    if (stmt && found && sqlite3_column_type(stmt, 0) != SQLITE_NULL) {
+        int64_t due = db_int(stmt, 0) > 0 ? db_int(stmt, 0) : 1;
+        if (*due_ms == 0 || due < *due_ms)
+            *due_ms = due;
+    }
+    db_end(stmt);
+    return stmt != NULL;
+}
+
+bool queue_next_due(struct store *store, int64_t *due_ms, struct err *err)
+{
+    int64_t now_ms = store_now(store).ms;
+    bool found;
+
+    *due_ms = 0;
+    for (int64_t reason = 0; reason < QUEUE_SET_ASIDE; reason++) {
+        sqlite3_stmt *stmt = db_one(store, err, &found,
+                                    "SELECT due FROM queue q WHERE owner = ''"
+                                    " AND reason = ?1" IS_FREE " ORDER BY due LIMIT 1",
+                                    "ii", reason, now_ms);
+        if (!sooner(stmt, found, due_ms))
+            return false;
+    }
+    sqlite3_stmt *held = db_one(
+        store, err, &found,
+        "SELECT min(max(q.due, h.until)) FROM queue_hold h CROSS JOIN queue q"
+        " WHERE h.until > ?1 AND q.mailbox = h.mailbox AND q.reason < 5 AND +q.owner = ''"
+        " AND NOT EXISTS(SELECT 1 FROM queue c WHERE c.mailbox = q.mailbox AND c.owner != '')",
+        "i", now_ms);
+    return sooner(held, found, due_ms);
+}

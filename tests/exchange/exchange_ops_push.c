@@ -1,0 +1,106 @@
+/* Subscribe and Unsubscribe. */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "tests/exchange/exchange_ops.h"
+#include "tests/exchange/exchange_push.h"
+
+enum { FOLDERS_MAX = 5000, URL_MAX_CHARACTERS = 2082 };
+
+static int events_of(const struct xml_node *request)
+{
+    static const struct {
+        const char *name;
+        enum push_event event;
+    } known[] = {{"CopiedEvent", PUSH_COPIED},   {"CreatedEvent", PUSH_CREATED},
+                 {"DeletedEvent", PUSH_DELETED}, {"ModifiedEvent", PUSH_MODIFIED},
+                 {"MovedEvent", PUSH_MOVED},     {"NewMailEvent", PUSH_NEW_MAIL}};
+    int events = 0;
+    const struct xml_node *list = xml_child(request, NS_TYPES, "EventTypes");
+    for (const struct xml_node *type = list->first_child; type; type = type->next)
+        for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+            if (!strcmp(known[i].name, type->text))
+                events |= (int)known[i].event;
+    return events;
+}
+
+static bool is_url(const char *url)
+{
+    size_t len = strlen(url);
+    bool http = !strncasecmp(url, "http://", 7), https = !strncasecmp(url, "https://", 8);
+    return (http || https) && len > 8 && len <= URL_MAX_CHARACTERS &&
+           !strpbrk(url, " \t\r\n<>\"");
+}
+
+/* The folders of the request; a subscription belongs to one mailbox. */
+static const char *folders_of(struct call *call, const struct xml_node *request,
+                              int64_t *folders, int *count)
+{
+    const struct xml_node *list = xml_child(request, NS_TYPES, "FolderIds");
+    const char *flag = xml_attr(request, "SubscribeToAllFolders");
+    bool all = false;
+    if (flag)
+        ex_schema_boolean(flag, &all);
+    if (all == (list != NULL))
+        return "ErrorInvalidSubscriptionRequest";
+    for (const struct xml_node *id = list ? list->first_child : NULL; id; id = id->next) {
+        struct folder folder;
+        const char *code = ex_ops_folder(call, id, "ErrorFolderNotFound", &folder);
+        if (code)
+            return code;
+        if (folder.mailbox != call->mailbox || *count == FOLDERS_MAX)
+            return "ErrorInvalidSubscriptionRequest";
+        folders[(*count)++] = folder.id;
+    }
+    return NULL;
+}
+
+static const char *subscribe(struct call *call, const struct xml_node *request, char *id,
+                             char *watermark)
+{
+    int64_t *folders = calloc(FOLDERS_MAX, sizeof *folders);
+    struct push_request wanted = {.mailbox = call->mailbox,
+                                  .version = call->version,
+                                  .url = xml_child_text(request, NS_TYPES, "URL"),
+                                  .folders = folders};
+    const char *code = folders ? NULL : "ErrorInternalServerError";
+    /* The pull and streaming kinds are not offered here. */
+    if (!code && strcmp(request->name, "PushSubscriptionRequest") != 0)
+        code = "ErrorInvalidSubscriptionRequest";
+    if (!code && !is_url(wanted.url))
+        code = "ErrorInvalidPushSubscriptionUrl";
+    if (!code && xml_child(request, NS_TYPES, "Watermark"))
+        code = "ErrorInvalidWatermark"; /* events of the past are not kept */
+    if (!code)
+        code = folders_of(call, request, folders, &wanted.folder_count);
+    if (!code) {
+        wanted.events = events_of(request);
+        wanted.status_minutes = atoi(xml_child_text(request, NS_TYPES, "StatusFrequency"));
+        if (!ex_push_subscribe(call->ex->push, &wanted, id, watermark))
+            code = "ErrorExceededSubscriptionCount";
+    }
+    free(folders);
+    return code;
+}
+
+void ex_op_subscribe(struct call *call)
+{
+    char id[PUSH_ID_MAX], watermark[PUSH_WATERMARK_MAX];
+    const char *code = subscribe(call, call->request->first_child, id, watermark);
+    if (code) {
+        ex_soap_error(call, code);
+        return;
+    }
+    ex_soap_success(call);
+    xml_element(&call->xml, "m:SubscriptionId", id);
+    xml_element(&call->xml, "m:Watermark", watermark);
+    ex_soap_done(call);
+}
+
+void ex_op_unsubscribe(struct call *call)
+{
+    const char *id = xml_child_text(call->request, NS_MESSAGES, "SubscriptionId");
+    bool found = ex_push_unsubscribe(call->ex->push, call->mailbox, id);
+    ex_soap_result(call, found ? NULL : "ErrorSubscriptionNotFound");
+}

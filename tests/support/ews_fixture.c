@@ -1,0 +1,190 @@
+#include "tests/support/ews_fixture.h"
+
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/allocator_interface.h>
+#endif
+#include <libxml/parser.h>
+#include <libxml/xmlschemas.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+
+const char *fixture_shared(void)
+{
+    const char *shared = getenv("SIB_SHARED");
+    return shared ? shared : "../shared";
+}
+
+static xmlSchemaPtr schema(void)
+{
+    static xmlSchemaPtr compiled;
+    char path[1024];
+    snprintf(path, sizeof(path), "%s/ews-schema/ews-all.xsd", fixture_shared());
+    if (compiled || access(path, R_OK) != 0)
+        return compiled;
+    xmlSchemaParserCtxtPtr parser = xmlSchemaNewParserCtxt(path);
+    compiled = xmlSchemaParse(parser);
+    xmlSchemaFreeParserCtxt(parser);
+    return compiled;
+}
+
+int fixture_schema_valid(const char *text, size_t len)
+{
+    xmlSchemaPtr rules = schema();
+    if (!rules)
+        return -1;
+    xmlDocPtr document = xmlReadMemory(text, (int)len, "request", NULL, XML_PARSE_NONET);
+    xmlSchemaValidCtxtPtr context = xmlSchemaNewValidCtxt(rules);
+    int valid = document && xmlSchemaValidateDoc(context, document) == 0;
+    xmlSchemaFreeValidCtxt(context);
+    xmlFreeDoc(document);
+    return valid;
+}
+
+const char *fixture_soap(struct buf *out, const char *body)
+{
+    buf_init(out, 64 * MIB);
+    buf_printf(out,
+               "<?xml version=\"1.0\" encoding=\"utf-8\"?>"
+               "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\""
+               " xmlns:m=\"http://schemas.microsoft.com/exchange/services/2006/messages\""
+               " xmlns:t=\"http://schemas.microsoft.com/exchange/services/2006/types\""
+               " xmlns:e=\"http://schemas.microsoft.com/exchange/services/2006/errors\">"
+               "<s:Body>%s</s:Body></s:Envelope>",
+               body);
+    return buf_str(out);
+}
+
+size_t fixture_memory_in_use(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+    return __sanitizer_get_current_allocated_bytes();
+#else
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+#endif
+}
+
+struct fake_transport {
+    struct transport base;
+    struct loop *loop;
+    fake_answer_fn *fn;
+    void *arg;
+    int64_t delay_ms;
+    size_t piece;
+    int in_flight, most, count;
+    struct buf mailboxes;
+};
+
+struct transport_call {
+    struct fake_transport *fake;
+    struct transport_request request;
+    struct loop_timer *timer;
+    struct buf sent;
+};
+
+static void call_free(struct transport_call *call)
+{
+    call->fake->in_flight--;
+    loop_timer_free(&call->timer);
+    buf_clear(&call->sent);
+    free(call);
+}
+
+static void answer(void *arg)
+{
+    struct transport_call *call = arg;
+    struct fake_transport *fake = call->fake;
+    struct transport_request request = call->request;
+    struct fake_answer a = fake->fn(buf_str(&call->sent), call->sent.len, fake->arg);
+    size_t len = a.body_len ? a.body_len : a.body ? strlen(a.body) : 0;
+    /* A copy of exactly that size, so that a sanitizer sees a read past its end. */
+    char *body = malloc(len ? len : 1);
+    if (len)
+        memcpy(body, a.body, len);
+    bool go_on = true;
+    for (size_t at = 0; at < len && go_on; at += fake->piece) {
+        size_t n = len - at < fake->piece ? len - at : fake->piece;
+        go_on = request.bytes(body + at, n, request.arg);
+    }
+    free(body);
+    if (!go_on)
+        err_set(&a.err, ERR_CANCELLED, "stopped");
+    call_free(call);
+    request.done(&a.err, a.status, a.content_type ? a.content_type : "text/xml; charset=utf-8",
+                 a.retry_after_ms ? a.retry_after_ms : -1, request.arg);
+}
+
+static struct transport_call *start(struct transport *base,
+                                    const struct transport_request *request)
+{
+    struct fake_transport *fake = (struct fake_transport *)base;
+    struct transport_call *call = calloc(1, sizeof(*call));
+    char piece[4096];
+    call->fake = fake;
+    call->request = *request;
+    buf_init(&call->sent, LIMIT_REQUEST_BYTES + MIB);
+    for (long n; (n = body_read(request->body, piece, sizeof(piece))) > 0;)
+        buf_add(&call->sent, piece, (size_t)n);
+    struct body *body = request->body;
+    body_free(&body);
+    buf_printf(&fake->mailboxes, "%s\n", request->anchor_mailbox);
+    fake->count++;
+    fake->in_flight++;
+    if (fake->in_flight > fake->most)
+        fake->most = fake->in_flight;
+    call->timer = loop_timer_new(fake->loop, answer, call);
+    loop_timer_set(call->timer, fake->delay_ms);
+    return call;
+}
+
+static void end(struct transport *base)
+{
+    struct fake_transport *fake = (struct fake_transport *)base;
+    buf_clear(&fake->mailboxes);
+    free(fake);
+}
+
+struct fake_transport *fake_transport_new(struct loop *loop, fake_answer_fn *fn, void *arg,
+                                          int64_t delay_ms, size_t piece)
+{
+    static const struct transport_ops ops = {start, call_free, end};
+    struct fake_transport *fake = calloc(1, sizeof(*fake));
+    *fake = (struct fake_transport){.base = {&ops},
+                                    .loop = loop,
+                                    .fn = fn,
+                                    .arg = arg,
+                                    .delay_ms = delay_ms,
+                                    .piece = piece};
+    buf_init(&fake->mailboxes, MIB);
+    return fake;
+}
+
+struct transport *fake_transport_base(struct fake_transport *fake)
+{
+    return &fake->base;
+}
+
+int fake_transport_in_flight(const struct fake_transport *fake)
+{
+    return fake->in_flight;
+}
+
+int fake_transport_most(const struct fake_transport *fake)
+{
+    return fake->most;
+}
+
+int fake_transport_count(const struct fake_transport *fake)
+{
+    return fake->count;
+}
+
+const char *fake_transport_mailboxes(const struct fake_transport *fake)
+{
+    return buf_str(&fake->mailboxes);
+}

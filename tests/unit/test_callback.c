@@ -1,0 +1,371 @@
+/* The callback listener: what is written down before which answer. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "store/db.h"
+#include "tests/support/callback_fixture.h"
+
+static const char ok_answer[] = ">OK</m:SubscriptionStatus>";
+static const char unsubscribe_answer[] = ">Unsubscribe</m:SubscriptionStatus>";
+
+#define SOAP_HEAD                                                                              \
+    "<?xml version=\"1.0\" encoding=\"utf-8\"?>"                                               \
+    "<soap11:Envelope xmlns:soap11=\"http://schemas.xmlsoap.org/soap/envelope/\">"             \
+    "<soap11:Header><t:RequestServerVersion Version=\"Exchange2013_SP1\""                      \
+    " xmlns:t=\"http://schemas.microsoft.com/exchange/services/2006/types\"/></soap11:Header>" \
+    "<soap11:Body><m:SendNotification"                                                         \
+    " xmlns:t=\"http://schemas.microsoft.com/exchange/services/2006/types\""                   \
+    " xmlns:m=\"http://schemas.microsoft.com/exchange/services/2006/messages\">"               \
+    "<m:ResponseMessages>"
+#define SOAP_TAIL "</m:ResponseMessages></m:SendNotification></soap11:Body></soap11:Envelope>"
+#define MESSAGE(subscription, events)                                                          \
+    "<m:SendNotificationResponseMessage ResponseClass=\"Success\">"                            \
+    "<m:ResponseCode>NoError</m:ResponseCode><m:Notification>"                                 \
+    "<t:SubscriptionId>" subscription "</t:SubscriptionId>"                                    \
+    "<t:PreviousWatermark>AQ</t:PreviousWatermark><t:MoreEvents>false</t:MoreEvents>" events   \
+    "</m:Notification></m:SendNotificationResponseMessage>"
+#define NEW_MAIL                                                                               \
+    "<t:NewMailEvent><t:Watermark>AR</t:Watermark>"                                            \
+    "<t:TimeStamp>2026-11-22T10:00:00Z</t:TimeStamp><t:ItemId Id=\"AAMk\"/>"                   \
+    "<t:ParentFolderId Id=\"AAMf\"/></t:NewMailEvent>"
+#define STATUS "<t:StatusEvent><t:Watermark>AR</t:Watermark></t:StatusEvent>"
+
+static const char mail_a[] = SOAP_HEAD MESSAGE("sub-a", NEW_MAIL) SOAP_TAIL;
+static const char mail_b[] = SOAP_HEAD MESSAGE("sub-b", NEW_MAIL) SOAP_TAIL;
+static const char status_a[] = SOAP_HEAD MESSAGE("sub-a", STATUS) SOAP_TAIL;
+static const char lost_a[] =
+    SOAP_HEAD "<m:SendNotificationResponseMessage ResponseClass=\"Error\">"
+              "<m:MessageText>The watermark cannot be read.</m:MessageText>"
+              "<m:ResponseCode>ErrorReadEventsFailed</m:ResponseCode>"
+              "<m:DescriptiveLinkKey>0</m:DescriptiveLinkKey>"
+              "<m:MessageXml><t:Value Name=\"SubscriptionId\">sub-a</t:Value></m:MessageXml>"
+              "</m:SendNotificationResponseMessage>" SOAP_TAIL;
+
+static void a_notification_marks_the_mailbox_and_is_answered_after_the_commit(void **state)
+{
+    struct callback_fixture *f = *state;
+
+    struct callback_client *client = cf_call(f, "POST", "/ews/" SECRET_A, mail_a);
+    cf_run(f);
+    assert_int_equal(cf_status_of(client), 200);
+    assert_true(cf_says(client, "Content-Type: text/xml; charset=utf-8\r\n"));
+    assert_true(cf_says(client, ok_answer));
+    assert_int_equal(f->commits, 1);
+    assert_int_equal(cf_rows_of(f, "ann"), 1);
+    assert_int_equal(cf_rows_of(f, ""), 1);
+    assert_int_not_equal(cf_watch_of(f, SECRET_A).heard_ms, 0);
+    assert_int_equal(cf_watch_of(f, SECRET_B).heard_ms, 0);
+}
+
+static void the_secret_is_the_last_component_of_the_path(void **state)
+{
+    struct callback_fixture *f = *state;
+    static const char *const good[] = {"/" SECRET_A, "/a/b/c/" SECRET_A, "/" SECRET_A "?x=/y"};
+    static const char *const bad[] = {"/" SECRET_A "/", ("/" SECRET_A "0"), "/x" SECRET_A, "/",
+                                      "/0123456789ABCDEF0123456789ABCDEF"};
+    struct callback_client *client;
+
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        client = cf_call(f, "POST", good[i], mail_a);
+        cf_run(f);
+        assert_true(cf_says(client, ok_answer));
+    }
+    assert_int_equal(f->commits, 3);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        client = cf_call(f, "POST", bad[i], mail_a);
+        cf_run(f);
+        assert_true(cf_says(client, unsubscribe_answer));
+    }
+    assert_int_equal(f->commits, 3);
+}
+
+static void several_calls_in_one_turn_share_a_transaction(void **state)
+{
+    struct callback_fixture *f = *state;
+    struct callback_client *clients[6];
+
+    for (int i = 0; i < 6; i++)
+        clients[i] =
+            cf_call(f, "POST", i % 2 ? "/" SECRET_B : "/" SECRET_A, i % 2 ? mail_b : mail_a);
+    cf_run(f);
+    for (int i = 0; i < 6; i++)
+        assert_true(cf_says(clients[i], ok_answer));
+    assert_int_equal(f->commits, 1);
+    assert_int_equal(cf_rows_of(f, "ann"), 1);
+    assert_int_equal(cf_rows_of(f, "bob"), 1);
+}
+
+static void a_failed_commit_is_answered_503_and_leaves_no_mark(void **state)
+{
+    struct callback_fixture *f = *state;
+
+    f->commit_fails = true;
+    struct callback_client *a = cf_call(f, "POST", "/" SECRET_A, mail_a);
+    struct callback_client *b = cf_call(f, "POST", "/" SECRET_B, mail_b);
+    struct callback_client *stranger = cf_call(f, "POST", "/" STRANGER, mail_b);
+    cf_run(f);
+    assert_int_equal(cf_status_of(a), 503);
+    assert_int_equal(cf_status_of(b), 503);
+    assert_true(cf_says(stranger, unsubscribe_answer));
+    assert_int_equal(cf_rows_of(f, ""), 0);
+    assert_int_equal(cf_watch_of(f, SECRET_A).heard_ms, 0);
+    assert_int_equal(f->broken, 0);
+    assert_int_equal(f->bad_lines, 1);
+    f->bad_lines = 0;
+
+    f->commit_fails = false;
+    a = cf_call(f, "POST", "/" SECRET_A, mail_a);
+    cf_run(f);
+    assert_true(cf_says(a, ok_answer));
+    assert_int_equal(cf_rows_of(f, "ann"), 1);
+}
+
+static void refuse_bob(struct callback_fixture *f, bool refuse)
+{
+    struct err err = {0};
+
+    assert_true(store_begin(f->store, &err));
+    if (!refuse)
+        assert_true(db_run(f->store, &err, "DROP TRIGGER refuse", ""));
+    else
+        assert_true(db_run(f->store, &err,
+                           "CREATE TRIGGER refuse BEFORE INSERT ON queue"
+                           " WHEN new.mailbox = 'bob' BEGIN SELECT RAISE(ABORT, 'no'); END",
+                           ""));
+    assert_true(store_commit(f->store, &err));
+}
+
+static void one_mark_that_cannot_be_made_leaves_none_of_its_turn(void **state)
+{
+    struct callback_fixture *f = *state;
+
+    refuse_bob(f, true);
+    struct callback_client *a = cf_call(f, "POST", "/" SECRET_A, mail_a);
+    struct callback_client *b = cf_call(f, "POST", "/" SECRET_B, mail_b);
+    cf_run(f);
+    assert_int_equal(cf_status_of(a), 503);
+    assert_int_equal(cf_status_of(b), 503);
+    assert_int_equal(f->commits, 0);
+    assert_int_equal(cf_rows_of(f, ""), 0);
+    assert_int_equal(f->bad_lines, 1);
+    f->bad_lines = 0;
+
+    refuse_bob(f, false);
+    b = cf_call(f, "POST", "/" SECRET_B, mail_b);
+    cf_run(f);
+    assert_true(cf_says(b, ok_answer));
+    assert_int_equal(cf_rows_of(f, ""), 1);
+}
+
+static void a_store_that_failed_for_good_is_reported(void **state)
+{
+    struct callback_fixture *f = *state;
+
+    f->commit_fails = f->store_dies = true;
+    struct callback_client *client = cf_call(f, "POST", "/" SECRET_A, mail_a);
+    cf_run(f);
+    assert_int_equal(cf_status_of(client), 503);
+    assert_int_equal(f->broken, 1);
+    f->bad_lines = 0;
+}
+
+static void failures_are_logged_once_a_minute_at_most(void **state)
+{
+    struct callback_fixture *f = *state;
+
+    f->commit_fails = true;
+    for (int i = 0; i < 5; i++) {
+        cf_call(f, "POST", "/" SECRET_A, mail_a);
+        cf_run(f);
+    }
+    assert_int_equal(f->commits, 5);
+    assert_int_equal(f->bad_lines, 1);
+    f->bad_lines = 0;
+}
+
+static void a_sign_of_life_is_noted_and_marks_nothing(void **state)
+{
+    struct callback_fixture *f = *state;
+
+    struct callback_client *client = cf_call(f, "POST", "/" SECRET_A, status_a);
+    cf_run(f);
+    assert_true(cf_says(client, ok_answer));
+    assert_int_equal(f->commits, 1);
+    assert_int_not_equal(cf_watch_of(f, SECRET_A).heard_ms, 0);
+    assert_int_equal(cf_rows_of(f, ""), 0);
+}
+
+static void an_unknown_address_is_told_to_unsubscribe_and_writes_nothing(void **state)
+{
+    struct callback_fixture *f = *state;
+
+    struct callback_client *leftover = cf_call(f, "POST", "/" STRANGER, mail_a);
+    struct callback_client *garbage = cf_call(f, "POST", "/" STRANGER, "hello");
+    struct callback_client *elsewhere = cf_call(f, "POST", "/index.php", "hello");
+    cf_run(f);
+    assert_int_equal(cf_status_of(leftover), 200);
+    assert_true(cf_says(leftover, unsubscribe_answer));
+    assert_int_equal(cf_status_of(garbage), 404);
+    assert_int_equal(cf_status_of(elsewhere), 404);
+    assert_int_equal(f->commits, 0);
+    assert_int_equal(cf_rows_of(f, ""), 0);
+}
+
+static void another_subscription_at_a_known_address_is_told_to_unsubscribe(void **state)
+{
+    struct callback_fixture *f = *state;
+
+    struct callback_client *client = cf_call(f, "POST", "/" SECRET_A, mail_b);
+    cf_run(f);
+    assert_true(cf_says(client, unsubscribe_answer));
+    assert_int_equal(f->commits, 0);
+    assert_int_equal(cf_rows_of(f, ""), 0);
+}
+
+static void a_call_before_the_answer_to_subscribe_is_stored_is_accepted(void **state)
+{
+    struct callback_fixture *f = *state;
+
+    cf_add_watch(f, STRANGER, "cleo", "");
+    struct callback_client *client = cf_call(f, "POST", "/" STRANGER, mail_b);
+    cf_run(f);
+    assert_true(cf_says(client, ok_answer));
+    assert_int_equal(cf_rows_of(f, "cleo"), 1);
+}
+
+static void a_lost_subscription_ends_the_watch_and_marks_the_mailbox(void **state)
+{
+    struct callback_fixture *f = *state;
+
+    struct callback_client *client = cf_call(f, "POST", "/" SECRET_A, lost_a);
+    cf_run(f);
+    assert_int_equal(cf_status_of(client), 200);
+    assert_int_equal(cf_rows_of(f, "ann"), 1);
+    assert_true(cf_watch_of(f, SECRET_A).ended);
+    assert_false(cf_watch_of(f, SECRET_B).ended);
+
+    client = cf_call(f, "POST", "/" SECRET_A, mail_a);
+    cf_run(f);
+    assert_true(cf_says(client, unsubscribe_answer));
+    assert_int_equal(f->commits, 1);
+}
+
+static void what_is_no_notification_is_refused(void **state)
+{
+    struct callback_fixture *f = *state;
+    static const char half[] = SOAP_HEAD MESSAGE("sub-a", NEW_MAIL);
+
+    struct callback_client *get = cf_call(f, "GET", "/" SECRET_A, NULL);
+    struct callback_client *put = cf_call(f, "PUT", "/" SECRET_A, mail_a);
+    struct callback_client *garbage = cf_call(f, "POST", "/" SECRET_A, "hello");
+    struct callback_client *truncated = cf_call(f, "POST", "/" SECRET_A, half);
+    struct callback_client *empty = cf_call(f, "POST", "/" SECRET_A, "");
+    cf_run(f);
+    assert_int_equal(cf_status_of(get), 405);
+    assert_true(cf_says(get, "Allow: POST\r\n"));
+    assert_int_equal(cf_status_of(put), 405);
+    assert_int_equal(cf_status_of(garbage), 400);
+    assert_int_equal(cf_status_of(truncated), 400);
+    assert_int_equal(cf_status_of(empty), 400);
+    assert_int_equal(f->commits, 0);
+    assert_int_equal(cf_rows_of(f, ""), 0);
+}
+
+static void a_body_of_two_megabytes_is_refused(void **state)
+{
+    struct callback_fixture *f = *state;
+    size_t len = 2 * MIB;
+    char *body = malloc(len + 1);
+
+    memset(body, ' ', len);
+    body[len] = '\0';
+    memcpy(body, mail_a, sizeof mail_a - 1);
+    struct callback_client *client = cf_call(f, "POST", "/" SECRET_A, body);
+    free(body);
+    cf_run(f);
+    assert_true(cf_status_of(client) == 413 || client->in.len == 0);
+    assert_int_equal(f->commits, 0);
+    assert_int_equal(cf_rows_of(f, ""), 0);
+}
+
+static void a_caller_that_has_gone_away_still_leaves_its_mark(void **state)
+{
+    struct callback_fixture *f = *state;
+
+    f->stop_after_request = true;
+    struct callback_client *gone = cf_call(f, "POST", "/" SECRET_A, mail_a);
+    cf_run(f);
+    cf_client_close(gone);
+    f->open_count--;
+    f->stop_after_request = false;
+    f->stop_after_commit = true;
+    cf_run(f);
+    assert_int_equal(cf_rows_of(f, "ann"), 1);
+    f->stop_after_commit = false;
+    struct callback_client *next = cf_call(f, "POST", "/" SECRET_B, mail_b);
+    cf_run(f);
+    assert_true(cf_says(next, ok_answer));
+}
+
+static void what_waits_at_the_end_is_answered_503(void **state)
+{
+    struct callback_fixture *f = *state;
+
+    f->stop_after_request = true;
+    struct callback_client *client = cf_call(f, "POST", "/" SECRET_A, mail_a);
+    cf_run(f);
+    callback_free(&f->callback);
+    assert_null(f->callback);
+    cf_run(f);
+    assert_int_equal(cf_status_of(client), 503);
+    assert_int_equal(cf_rows_of(f, ""), 0);
+}
+
+static void sync_is_poked_for_a_mark_and_not_for_a_sign_of_life(void **state)
+{
+    struct callback_fixture *f = *state;
+
+    cf_call(f, "POST", "/" SECRET_A, status_a);
+    cf_run(f);
+    cf_call(f, "POST", "/" STRANGER, mail_a);
+    cf_run(f);
+    assert_int_equal(f->pokes, 0);
+    cf_call(f, "POST", "/" SECRET_A, mail_a);
+    cf_run(f);
+    cf_call(f, "POST", "/" SECRET_A, status_a); /* a further turn, in which the poke arrives */
+    cf_run(f);
+    assert_int_equal(f->pokes, 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, cf_set_up, cf_tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_notification_marks_the_mailbox_and_is_answered_after_the_commit),
+        TEST(the_secret_is_the_last_component_of_the_path),
+        TEST(several_calls_in_one_turn_share_a_transaction),
+        TEST(a_failed_commit_is_answered_503_and_leaves_no_mark),
+        TEST(one_mark_that_cannot_be_made_leaves_none_of_its_turn),
+        TEST(a_store_that_failed_for_good_is_reported),
+        TEST(failures_are_logged_once_a_minute_at_most),
+        TEST(a_sign_of_life_is_noted_and_marks_nothing),
+        TEST(an_unknown_address_is_told_to_unsubscribe_and_writes_nothing),
+        TEST(another_subscription_at_a_known_address_is_told_to_unsubscribe),
+        TEST(a_call_before_the_answer_to_subscribe_is_stored_is_accepted),
+        TEST(a_lost_subscription_ends_the_watch_and_marks_the_mailbox),
+        TEST(what_is_no_notification_is_refused),
+        TEST(a_body_of_two_megabytes_is_refused),
+        TEST(a_caller_that_has_gone_away_still_leaves_its_mark),
+        TEST(what_waits_at_the_end_is_answered_503),
+        TEST(sync_is_poked_for_a_mark_and_not_for_a_sign_of_life),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
