@@ -20,7 +20,7 @@ HARDEN      := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
 CPPFLAGS    += -I. -D_GNU_SOURCE -DSIB_VERSION='"$(VERSION)"'
 OPT         ?= -O2 -g
 CFLAGS_ALL   = -std=c17 $(OPT) $(WARN) $(HARDEN) $(PC_CFLAGS) $(CFLAGS)
-LDFLAGS_ALL  = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
+LDFLAGS_ALL  = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
 
 # The build of the tests: sanitizers and crash points. Fortify and ASan do not go together.
 SAN_FLAGS   := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
@@ -28,7 +28,7 @@ SAN_FLAGS   := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fn
 
 FOLDERS     := base store queue remote ews sync notify role admin
 MAINS       := role/sibd sync/sib_sync notify/sib_notify admin/sibctl \
-               tests/exchange/sib_exchange tests/exchange/sib_exchange_user
+               tests/exchange/sib_exchange tests/exchange/sib_exchange_user tests/demo/sib_compare
 # Order of linking: users before used.
 LINK_ORDER  := admin sync notify role ews remote queue store base
 

@@ -345,7 +345,10 @@ void ex_shape_folder(struct call *call, const struct folder *folder,
     show_folder_extended(call, folder, shape);
     if (asked_for(shape, "folder:DistinguishedFolderId") && folder->kind[0])
         xml_element(xml, "t:DistinguishedFolderId", folder->kind);
-    if (usual || asked_for(shape, "folder:UnreadCount"))
+    /* Calendars and contacts have no such element. */
+    bool has_unread =
+        strcmp(folder->class, "IPF.Appointment") && strcmp(folder->class, "IPF.Contact");
+    if (has_unread && (usual || asked_for(shape, "folder:UnreadCount")))
         show_count(xml, "t:UnreadCount", ex_folder_unread(ex, folder->id));
     xml_close(xml);
 }

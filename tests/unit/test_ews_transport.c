@@ -31,6 +31,8 @@ enum behaviour {
     BUSY,         /* 503 with Retry-After */
     REDIRECT,     /* 302 to somewhere else */
     CHALLENGE,    /* 401, asks for Basic */
+    NTLM,         /* 401 with a challenge, then 200 */
+    NTLM_DIE,     /* the same, but die instead of the 200 */
     CLOSE_UNREAD, /* close as soon as there is a connection */
 };
 
@@ -72,6 +74,22 @@ static void hang_up(struct connection *c)
     c->fd = -1;
 }
 
+/* A challenge (type 2) with flags for NTLMv2 and the domain "EX". */
+static const char ntlm_challenge[] =
+    "HTTP/1.1 401 No\r\nWWW-Authenticate: NTLM "
+    "TlRMTVNTUAACAAAAAAAAADAAAAABAogAAQIDBAUGBwgAAAAAAAAAAAwADAAwAAAAAgAEAEUAWAAAAAAA"
+    "\r\nContent-Length: 0\r\n\r\n";
+
+static void ntlm_step(struct connection *c)
+{
+    bool last = c->requests == 2;
+    assert_non_null(strstr(c->server->head, "Authorization: NTLM TlRMTVNTUAA"));
+    if (last && c->server->behaviour == NTLM_DIE)
+        hang_up(c);
+    else
+        say(c, last ? "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n<a/>" : ntlm_challenge);
+}
+
 static void request_is_whole(struct connection *c)
 {
     struct server *server = c->server;
@@ -83,6 +101,8 @@ static void request_is_whole(struct connection *c)
     switch (server->behaviour) {
     case DIE: hang_up(c); break;
     case SILENT: break;
+    case NTLM:
+    case NTLM_DIE: ntlm_step(c); break;
     case CUT:
         say(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npart");
         hang_up(c);
@@ -383,6 +403,27 @@ static void twenty_megabytes_are_sent_with_constant_memory(void **state)
     close_scene(&s);
 }
 
+static void ntlm_takes_its_two_steps_on_one_connection_and_is_not_repeated(void **state)
+{
+    (void)state;
+    for (int dies = 0; dies < 2; dies++) {
+        struct scene s;
+        if (transport_curl_lacks("ntlm")) {
+            print_message("skipped: %s\n", transport_curl_lacks("ntlm"));
+            skip();
+        }
+        open_scene(&s, dies ? NTLM_DIE : NTLM);
+        s.account.auth = "ntlm";
+        send_and_wait(&s, "<request/>");
+        assert_int_equal(s.err.kind, dies ? ERR_UNAVAILABLE : ERR_OK);
+        assert_int_equal(s.err.effect, dies ? ERR_EFFECT_UNKNOWN : ERR_EFFECT_NONE);
+        assert_int_equal(s.server.connection_count, 1);
+        assert_int_equal(s.server.requests, 2);
+        assert_int_equal(s.server.body_bytes, 10); /* the first step carries no body */
+        close_scene(&s);
+    }
+}
+
 static void many_requests_at_once_all_come_back(void **state)
 {
     (void)state;
@@ -664,6 +705,7 @@ int main(void)
         cmocka_unit_test(a_request_goes_out_as_exchange_wants_it),
         cmocka_unit_test(a_connection_is_used_again_but_never_by_another_account),
         cmocka_unit_test(twenty_megabytes_are_sent_with_constant_memory),
+        cmocka_unit_test(ntlm_takes_its_two_steps_on_one_connection_and_is_not_repeated),
         cmocka_unit_test(many_requests_at_once_all_come_back),
         cmocka_unit_test(a_server_that_does_not_listen_leaves_no_doubt),
         cmocka_unit_test(a_server_that_dies_after_reading_leaves_doubt),
