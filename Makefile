@@ -123,4 +123,41 @@ deps:
 	@scripts/install-deps test
 
 clean:
-	rm -rf $(BUILD)
+	rm -rf $(BUILD) build-*
+
+BIN_PROGRAMS  := sibctl
+SBIN_PROGRAMS := sibd
+# Services stand beside sibd, which looks for them there.
+LIB_PROGRAMS  := sib-sync sib-notify
+INSTALL       ?= install
+
+install: all
+	$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/doc/sib \
+	    $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \
+	    $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/lib/systemd/system
+	$(INSTALL) -m 755 $(BIN_PROGRAMS:%=$(BUILD)/bin/%) $(DESTDIR)$(PREFIX)/bin
+	$(INSTALL) -m 755 $(SBIN_PROGRAMS:%=$(BUILD)/bin/%) $(LIB_PROGRAMS:%=$(BUILD)/bin/%) \
+	    $(DESTDIR)$(PREFIX)/sbin
+	for page in docs/man/*.[158]; do \
+	    $(INSTALL) -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/ || exit 1; done
+	sed 's,/usr/sbin/,$(PREFIX)/sbin/,g; s,/usr/bin/sibd,$(PREFIX)/sbin/sibd,g' packaging/sib.service \
+	    > $(DESTDIR)$(PREFIX)/lib/systemd/system/sib.service
+	$(INSTALL) -m 644 packaging/sib.conf README.md $(DESTDIR)$(PREFIX)/share/doc/sib
+
+uninstall:
+	rm -f $(BIN_PROGRAMS:%=$(DESTDIR)$(PREFIX)/bin/%) $(SBIN_PROGRAMS:%=$(DESTDIR)$(PREFIX)/sbin/%) \
+	    $(LIB_PROGRAMS:%=$(DESTDIR)$(PREFIX)/sbin/%) $(DESTDIR)$(PREFIX)/lib/systemd/system/sib.service \
+	    $(foreach p,$(notdir $(wildcard docs/man/*.[158])),$(DESTDIR)$(PREFIX)/share/man/man$(lastword $(subst ., ,$(p)))/$(p))
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/sib
+
+help:
+	@echo "make            build everything into $(BUILD)/bin"
+	@echo "make demo       show both sides, with a stand-in for Exchange; ends by itself"
+	@echo "make run        the same, left running, with what to try"
+	@echo "make test       all tests, with sanitizers; closes with N passed, N failed"
+	@echo "make prove      what takes longer: many seeds, every crash point"
+	@echo "make fuzz       every parser of outside bytes, FUZZ_SECONDS=20 each"
+	@echo "make bench      speed, each figure beside its limit"
+	@echo "make check      who includes whom, headers, format, words, clang-tidy"
+	@echo "make install    into PREFIX=$(PREFIX) (DESTDIR for packagers); make uninstall"
+	@echo "make clean      remove $(BUILD)"

@@ -96,8 +96,13 @@ bool sibctl_json(struct sibctl *ctl, json_t *document, struct err *err)
     return failed == 0 || err_set(err, ERR_IO, "cannot write the answer");
 }
 
-bool sibctl_json_list(struct sibctl *ctl, const char *key, json_t *list, struct err *err)
+bool sibctl_json_list(struct sibctl *ctl, bool ok, const char *key, json_t *list,
+                      struct err *err)
 {
+    if (!ok) {
+        json_decref(list);
+        return false;
+    }
     return sibctl_json(ctl, list ? json_pack("{s:o}", key, list) : NULL, err);
 }
 

@@ -31,8 +31,10 @@ bool sibctl_open(struct sibctl *ctl, struct err *err);
 
 /* Print one JSON document and a newline. Takes the reference; NULL (no memory) fails. */
 bool sibctl_json(struct sibctl *ctl, json_t *document, struct err *err);
-/* {"key": [...]}; takes the array. */
-bool sibctl_json_list(struct sibctl *ctl, const char *key, json_t *list, struct err *err);
+/* {"key": [...]}; takes the array. ok false: gathering it failed (err says why), only drop it.
+ */
+bool sibctl_json_list(struct sibctl *ctl, bool ok, const char *key, json_t *list,
+                      struct err *err);
 /* A sentence for people; nothing with --json. Cleaned (text_clean). */
 void sibctl_say(struct sibctl *ctl, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* A sentence on standard error, "sibctl: ...". */

@@ -182,8 +182,7 @@ bool cmd_mailbox_list(struct sibctl *ctl, struct err *err)
         listing.table = table_new(columns, 5);
     bool ok = mailbox_each(ctl->store, list_one, &listing, err);
     if (ctl->call.json)
-        return ok ? sibctl_json_list(ctl, "mailboxes", listing.json, err)
-                  : (json_decref(listing.json), false);
+        return sibctl_json_list(ctl, ok, "mailboxes", listing.json, err);
     if (ok && table_rows(listing.table) == 0)
         sibctl_say(ctl, "There are no mailboxes yet; \"sibctl mailbox add\" makes one.");
     else

@@ -170,12 +170,11 @@ static bool list_messages(struct listing *listing, enum message_folder folder, s
         listing->json = json_array();
     else
         listing->table = table_new(columns, sizeof columns / sizeof columns[0]);
-    if (!message_each(ctl->store, mailbox->id, folder, list_one, listing, err)) {
-        json_decref(listing->json);
-        return false;
-    }
+    bool ok = message_each(ctl->store, mailbox->id, folder, list_one, listing, err);
     if (ctl->call.json)
-        return sibctl_json_list(ctl, "messages", listing->json, err);
+        return sibctl_json_list(ctl, ok, "messages", listing->json, err);
+    if (!ok)
+        return false;
     if (table_rows(listing->table) > 0)
         return table_print(listing->table, &ctl->screen, err);
     if (folder == FOLDERS)
@@ -235,8 +234,7 @@ bool cmd_message_history(struct sibctl *ctl, struct err *err)
         listing.table = table_new(columns, 4);
     bool ok = history_each(ctl->store, message.id, history_one, &listing, err);
     if (ctl->call.json)
-        return ok ? sibctl_json_list(ctl, "history", listing.json, err)
-                  : (json_decref(listing.json), false);
+        return sibctl_json_list(ctl, ok, "history", listing.json, err);
     if (ok && table_rows(listing.table) == 0)
         sibctl_say(ctl, "Nothing is recorded about this message.");
     else

@@ -21,8 +21,7 @@ static bool finish_list(struct listing *listing, bool ok, const char *key, const
     struct sibctl *ctl = listing->ctl;
 
     if (ctl->call.json)
-        return ok ? sibctl_json_list(ctl, key, listing->json, err)
-                  : (json_decref(listing->json), false);
+        return sibctl_json_list(ctl, ok, key, listing->json, err);
     if (ok && table_rows(listing->table) == 0)
         sibctl_say(ctl, "%s", empty);
     else

@@ -181,18 +181,19 @@ static bool answer(struct resync *resync, struct err *err)
     struct sibctl *ctl = resync->ctl;
     json_t *list = ctl->call.json ? json_array() : NULL;
     struct job job;
-    bool failed = false;
+    bool ok = true, failed = false;
 
     for (size_t i = 0; i < resync->count; i++) {
-        if (!job_get(ctl->store, resync->jobs[i], &job, err)) {
-            json_decref(list);
-            return false;
-        }
+        ok = job_get(ctl->store, resync->jobs[i], &job, err);
+        if (!ok)
+            break;
         failed = !tell(resync, &resync->mailboxes[i], &job) || failed;
         if (list)
             json_array_append_new(list, view_job(&job, resync->mailboxes[i].name));
     }
-    if (list && !sibctl_json_list(ctl, "jobs", list, err))
+    if (list)
+        ok = sibctl_json_list(ctl, ok, "jobs", list, err);
+    if (!ok)
         return false;
     if (resync->count == 0)
         sibctl_say(ctl, "No mailbox has single inbox on.");

@@ -97,7 +97,7 @@ bool cmd_sync_status(struct sibctl *ctl, struct err *err)
         table = table_new(status_columns, sizeof status_columns / sizeof status_columns[0]);
     bool ok = gather(ctl, mailboxes, count, json, table, err);
     if (ctl->call.json) {
-        ok = ok ? sibctl_json_list(ctl, "mailboxes", json, err) : (json_decref(json), false);
+        ok = sibctl_json_list(ctl, ok, "mailboxes", json, err);
     } else if (ok && count == 0) {
         sibctl_say(ctl, "There are no mailboxes yet; \"sibctl mailbox add\" makes one.");
     } else if (ok) {
@@ -176,7 +176,7 @@ static bool act(struct sibctl *ctl, change_fn *change, const char *said, struct 
     if (ok && ctl->call.json) {
         json = json_array();
         ok = gather(ctl, mailboxes, count, json, NULL, err);
-        ok = ok ? sibctl_json_list(ctl, "mailboxes", json, err) : (json_decref(json), false);
+        ok = sibctl_json_list(ctl, ok, "mailboxes", json, err);
     } else if (ok && count == 0) {
         sibctl_say(ctl, "There are no mailboxes.");
     } else if (ok && count == 1) {

@@ -43,20 +43,22 @@ json_t *view_message(const struct message *message, const struct mailbox *mailbo
                      const char *transcript)
 {
     char from[VIEW_CALLER_BYTES];
-    json_t *json =
-        json_pack("{s:s, s:s, s:o, s:s, s:b, s:b, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:I, s:s, s:b}",
-                  "id", message->id, "kind", message_kind_name(message->kind), "mailbox", view_text(mailbox->name), "folder",
-                  message_folder_name(message->folder), "read", message->read, "urgent",
-                  message->urgent, "private", message->private, "secure", message->secure,
-                  "subject", view_text(message->subject), "from",
-                  view_text(view_caller(message, from)), "from_number",
-                  view_text(message->from_number), "from_name", view_text(message->from_name),
-                  "received", view_time(message->received.ms), "duration_ms",
-                  (json_int_t)message->duration_ms, "audio_sha256", message->audio, "synced", view_synced(message, mailbox));
+    json_t *json = json_pack(
+        "{s:s, s:s, s:o, s:s, s:b, s:b, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:I, s:s, s:b}",
+        "id", message->id, "kind", message_kind_name(message->kind), "mailbox",
+        view_text(mailbox->name), "folder", message_folder_name(message->folder), "read",
+        message->read, "urgent", message->urgent, "private", message->private, "secure",
+        message->secure, "subject", view_text(message->subject), "from",
+        view_text(view_caller(message, from)), "from_number", view_text(message->from_number),
+        "from_name", view_text(message->from_name), "received", view_time(message->received.ms),
+        "duration_ms", (json_int_t)message->duration_ms, "audio_sha256", message->audio,
+        "synced", view_synced(message, mailbox));
 
     if (json && transcript &&
-        json_object_set_new(json, "transcript", view_text(transcript)) != 0)
-        json_decref(json), json = NULL;
+        json_object_set_new(json, "transcript", view_text(transcript)) != 0) {
+        json_decref(json);
+        json = NULL;
+    }
     return json;
 }
 
@@ -102,8 +104,10 @@ json_t *view_alarm(const struct alarm *alarm, const char *mailbox)
     json_t *json = json_pack("{s:o, s:o, s:o}", "name", view_text(alarm->name), "time",
                              view_time(alarm->raised_ms), "text", view_text(alarm->text));
 
-    if (json && mailbox[0] && json_object_set_new(json, "mailbox", view_text(mailbox)) != 0)
-        json_decref(json), json = NULL;
+    if (json && mailbox[0] && json_object_set_new(json, "mailbox", view_text(mailbox)) != 0) {
+        json_decref(json);
+        json = NULL;
+    }
     return json;
 }
 

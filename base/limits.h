@@ -28,6 +28,8 @@ enum {
     LIMIT_XML_NODES = 400000,
     LIMIT_XML_ATTRIBUTES = 64,
     LIMIT_XML_NAME = 256,
+    LIMIT_XML_PENDING = 256 * 1024,    /* bytes of one tag, comment or reference */
+    LIMIT_XML_RECOVERIES = 500 * 1000, /* characters that XML forbids */
 
     /* EWS */
     LIMIT_SYNC_PAGE = 512,         /* MaxChangesReturned, the schema's maximum */

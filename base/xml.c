@@ -25,12 +25,12 @@ struct xml_reader {
     struct arena_block *arena;
     struct xml_node *root, *open; /* open: the innermost element not yet closed */
     struct buf *texts;            /* one for each depth: character data so far */
-    int depth, nodes;
+    int depth, nodes, recoveries;
     int sink_depth; /* depth of the element that streams; 0: none */
     size_t bytes;
     char held[4]; /* an unfinished UTF-8 sequence at the end of a piece */
     size_t held_len;
-    bool root_closed, failed, recovered;
+    bool root_closed, failed;
     struct err err; /* why it failed */
 };
 
@@ -233,7 +233,8 @@ static void on_error(void *arg, xmlErrorPtr error)
     struct xml_reader *reader = arg;
     if (error->level < XML_ERR_ERROR)
         return;
-    reader->recovered = true;
+    if (++reader->recoveries > LIMIT_XML_RECOVERIES)
+        return fail(reader, ERR_PROTOCOL, "an XML document has too many errors");
     switch (error->code) {
     case XML_ERR_NO_MEMORY: fail(reader, ERR_SYSTEM, "no memory for an XML document"); break;
     case XML_ERR_DOCUMENT_END:
@@ -317,6 +318,15 @@ static size_t unfinished_tail(const unsigned char *bytes, size_t len)
     return 0;
 }
 
+/* What libxml2 has not been able to make anything of yet. It looks at all of it again with
+ * every piece, so a tag without an end would cost time that grows with the square of its
+ * length. */
+static bool too_much_pending(const struct xml_reader *reader)
+{
+    const xmlParserInput *input = reader->parser->input;
+    return input && input->end - input->cur > LIMIT_XML_PENDING;
+}
+
 static void parse(struct xml_reader *reader, const char *bytes, size_t len)
 {
     while (len && !reader->failed) {
@@ -324,6 +334,8 @@ static void parse(struct xml_reader *reader, const char *bytes, size_t len)
         if (piece < len)
             piece -= unfinished_tail((const unsigned char *)bytes, piece);
         xmlParseChunk(reader->parser, bytes, (int)piece, 0);
+        if (!reader->failed && too_much_pending(reader))
+            fail(reader, ERR_PROTOCOL, "a tag or a comment in an XML document is too long");
         bytes += piece;
         len -= piece;
     }
@@ -406,7 +418,7 @@ void xml_reader_free(struct xml_reader **reader_pointer)
 
 bool xml_reader_recovered(const struct xml_reader *reader)
 {
-    return reader->recovered;
+    return reader->recoveries > 0;
 }
 
 /* ---- Walking ---------------------------------------------------------------------------- */

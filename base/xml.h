@@ -1,9 +1,12 @@
-/* XML in and out, over libxml2: the only file that knows it.
+/* XML in and out, over libxml2: base/xml.c is the only file that knows it.
  *
  * Reading: bytes are fed as they come (never the whole document at once); what comes out is a
- * small tree of our own, or a stream for one large text. The parser recovers from what is not
- * well-formed (Exchange sends control characters), takes no DTD at all, and stops at the limits of
- * base/limits.h. Ownership: the reader owns the tree; it is valid until xml_reader_free.
+ * small tree of our own, or a stream for one large text. The parser recovers from characters
+ * that XML forbids (Exchange sends them), never from tags that do not fit together; it takes
+ * no DTD at all, and stops at the limits of base/limits.h.
+ *
+ * Ownership: the reader owns the tree; it is valid until xml_reader_free.
+ *
  * Writing: appends to a struct buf, escapes, replaces what XML 1.0 forbids, always closes. */
 #ifndef SIB_BASE_XML_H
 #define SIB_BASE_XML_H
@@ -32,8 +35,8 @@ struct xml_limits {
 };
 
 /* Character data of elements (ns, name) goes to the sink as it comes instead of into the tree.
- * `begin` says that such an element opened; `text` may come in any number of pieces; return false
- * from either to stop the parse (xml_reader_feed then fails with ERR_CANCELLED). */
+ * `begin` says that such an element opened; `text` may come in any number of pieces; return
+ * false from either to stop the parse (xml_reader_feed then fails with ERR_CANCELLED). */
 struct xml_sink {
     const char *ns, *name;
     bool (*begin)(void *arg);
@@ -76,7 +79,8 @@ void xml_attribute(struct xml_writer *writer, const char *name, const char *valu
 void xml_content(struct xml_writer *writer, const char *text);
 void xml_content_n(struct xml_writer *writer, const char *text, size_t len);
 void xml_close(struct xml_writer *writer);
-void xml_element(struct xml_writer *writer, const char *name, const char *text); /* open, content, close */
+void xml_element(struct xml_writer *writer, const char *name,
+                 const char *text); /* open, content, close */
 /* Ends an open start tag, so that the caller can put raw bytes (base64) into the buffer. */
 void xml_flush(struct xml_writer *writer);
 

@@ -46,6 +46,16 @@ bool attempt_begin(struct store *store, const char *mailbox, const struct attemp
                   attempt->urgent, attempt->subject, store_stamp(store), db_next_row(store));
 }
 
+bool attempt_extend(struct store *store, const char *creation, int64_t until_ms,
+                    struct err *err)
+{
+    return db_run(
+        store, err,
+        "UPDATE attempt SET unknown_until = ?1, stamp = ?2, row = ?3"
+        " WHERE open = 1 AND node = ?4 AND unknown_until < ?1 AND (?5 = '' OR creation = ?5)",
+        "iiibs", until_ms, store_stamp(store), db_next_row(store), store_node(store), creation);
+}
+
 bool attempt_close(struct store *store, const char *creation, struct err *err)
 {
     return db_run(

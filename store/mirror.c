@@ -161,7 +161,7 @@ bool folder_end_listing(struct store *store, const char *mailbox, const char *fo
 #define ITEM_COLUMNS                                                                           \
     "i.id, i.folder, coalesce(f.place, -1), i.version, i.message, i.creation, i.subject, "     \
     "i.read,"                                                                                  \
-    " i.urgent, i.modified, i.created"
+    " i.urgent, i.modified, i.created, i.confirmed"
 #define ITEM_FROM " FROM item i LEFT JOIN folder f ON f.mailbox = i.mailbox AND f.id = i.folder"
 
 static void read_item(sqlite3_stmt *stmt, struct item_row *out)
@@ -177,6 +177,7 @@ static void read_item(sqlite3_stmt *stmt, struct item_row *out)
     out->urgent = db_int(stmt, 8) != 0;
     out->modified_ms = db_int(stmt, 9);
     out->created_ms = db_int(stmt, 10);
+    out->confirmed = db_int(stmt, 11) != 0;
 }
 
 static bool find_item(struct store *store, const char *mailbox, const char *id,
@@ -192,16 +193,16 @@ static bool find_item(struct store *store, const char *mailbox, const char *id,
 }
 
 static bool write_item(struct store *store, const char *mailbox, const struct item_row *item,
-                       struct err *err)
+                       bool confirmed, struct err *err)
 {
     return db_run(
         store, err,
         "INSERT OR REPLACE INTO item VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
         " ?11, coalesce((SELECT list_number FROM folder WHERE mailbox = ?1 AND id = ?3),"
-        " 0), ?12, ?13)",
-        "sssssssbbiiii", mailbox, item->id, item->folder, item->version, item->message,
+        " 0), ?12, ?13, ?14)",
+        "sssssssbbiibii", mailbox, item->id, item->folder, item->version, item->message,
         item->creation, item->subject, item->read, item->urgent, item->modified_ms,
-        item->created_ms, store_stamp(store), db_next_row(store));
+        item->created_ms, confirmed, store_stamp(store), db_next_row(store));
 }
 
 /* Does what is told now say something that the mirror did not say before? The version alone
@@ -223,17 +224,26 @@ bool item_put(struct store *store, const char *mailbox, const struct item_row *i
         return false;
     if ((!found || is_news(&old, item)) && !message_mark_dirty(store, item->message, err))
         return false;
-    return write_item(store, mailbox, item, err);
+    return write_item(store, mailbox, item, true, err);
 }
 
 bool item_put_own(struct store *store, const char *mailbox, const char *old_id,
                   const struct item_row *item, struct err *err)
 {
+    struct item_row old;
+    bool found;
+
     if (old_id[0] && strcmp(old_id, item->id) != 0 &&
         !db_run(store, err, "DELETE FROM item WHERE mailbox = ? AND id = ?", "ss", mailbox,
                 old_id))
         return false;
-    return write_item(store, mailbox, item, err);
+    if (!find_item(store, mailbox, item->id, &old, &found, err) ||
+        !write_item(store, mailbox, item, false, err))
+        return false;
+    /* Only its fields changed: whether it was told of stays as it was. */
+    return !found ||
+           db_run(store, err, "UPDATE item SET confirmed = ? WHERE mailbox = ? AND id = ?",
+                  "bss", old.confirmed, mailbox, item->id);
 }
 
 bool item_set_read(struct store *store, const char *mailbox, const char *id, bool read,
@@ -268,6 +278,23 @@ bool item_drop(struct store *store, const char *mailbox, const char *id, const c
                   id);
 }
 
+bool item_drop_unconfirmed(struct store *store, const char *mailbox, const char *folder,
+                           int *gone, struct err *err)
+{
+    *gone = 0;
+    if (!db_run(store, err,
+                "UPDATE message SET dirty_since = ?1 WHERE dirty_since = 0 AND id IN (SELECT "
+                "message"
+                " FROM item WHERE mailbox = ?2 AND folder = ?3 AND confirmed = 0)",
+                "iss", store_now(store).ms, mailbox, folder) ||
+        !db_run(store, err,
+                "DELETE FROM item WHERE mailbox = ? AND folder = ? AND confirmed = 0", "ss",
+                mailbox, folder))
+        return false;
+    *gone = db_changes(store);
+    return true;
+}
+
 bool item_list(struct store *store, const char *mailbox, const char *message,
                struct item_row *out, int max, int *count, struct err *err)
 {
@@ -296,9 +323,10 @@ bool item_count(struct store *store, const char *mailbox, int64_t *count, struct
     return stmt != NULL;
 }
 
-#define MISSING                                                                                    \
-    " FROM message m JOIN agreed a ON a.message = m.id WHERE m.mailbox = ?1 AND m.dirty_since != 0"\
-    " AND m.folder != 3 AND a.item != ''"                                                          \
+#define MISSING                                                                                \
+    " FROM message m JOIN agreed a ON a.message = m.id WHERE m.mailbox = ?1 AND "              \
+    "m.dirty_since != 0"                                                                       \
+    " AND m.folder != 3 AND a.item != ''"                                                      \
     " AND NOT EXISTS (SELECT 1 FROM item i WHERE i.mailbox = ?1 AND i.message = m.id)"
 
 bool item_any_missing(struct store *store, const char *mailbox, bool *any, struct err *err)
@@ -313,11 +341,12 @@ bool item_count_missing(struct store *store, const char *mailbox, int64_t *missi
                         int64_t *agreed, struct err *err)
 {
     bool found;
-    sqlite3_stmt *stmt = db_one(store, err, &found,
-                                "SELECT (SELECT count(*)" MISSING "), (SELECT count(*) FROM message m"
-                                " JOIN agreed a ON a.message = m.id WHERE m.mailbox = ?1"
-                                " AND a.item != '')",
-                                "s", mailbox);
+    sqlite3_stmt *stmt =
+        db_one(store, err, &found,
+               "SELECT (SELECT count(*)" MISSING "), (SELECT count(*) FROM message m"
+               " JOIN agreed a ON a.message = m.id WHERE m.mailbox = ?1"
+               " AND a.item != '')",
+               "s", mailbox);
     *missing = stmt && found ? db_int(stmt, 0) : 0;
     *agreed = stmt && found ? db_int(stmt, 1) : 0;
     db_end(stmt);

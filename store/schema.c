@@ -65,10 +65,12 @@ static const char version_1[] =
     " mailbox TEXT NOT NULL, id TEXT NOT NULL, folder TEXT NOT NULL, version TEXT NOT NULL,"
     " message TEXT NOT NULL, creation TEXT NOT NULL, subject TEXT NOT NULL,"
     " read INTEGER NOT NULL, urgent INTEGER NOT NULL, modified INTEGER NOT NULL,"
-    " created INTEGER NOT NULL, seen INTEGER NOT NULL, stamp INTEGER NOT NULL,"
+    " created INTEGER NOT NULL, seen INTEGER NOT NULL, confirmed INTEGER NOT NULL, stamp "
+    "INTEGER NOT NULL,"
     " row INTEGER NOT NULL, PRIMARY KEY(mailbox, id)) WITHOUT ROWID;"
     "CREATE INDEX item_message ON item(mailbox, message);"
     "CREATE INDEX item_folder ON item(mailbox, folder, seen);"
+    "CREATE INDEX item_unconfirmed ON item(mailbox, folder) WHERE confirmed = 0;"
     "CREATE INDEX item_row ON item(row);"
 
     "CREATE TABLE watch("

@@ -10,7 +10,8 @@ enum {
 /* A person must act before this can go well. */
 static bool is_parked(const struct err *err)
 {
-    bool person = err->kind == ERR_DENIED || err->kind == ERR_NO_MAILBOX || err->kind == ERR_CONFIG;
+    bool person =
+        err->kind == ERR_DENIED || err->kind == ERR_NO_MAILBOX || err->kind == ERR_CONFIG;
 
     return err->kind != ERR_OK && err->scope != ERR_SCOPE_ITEM &&
            (person || err->when == ERR_WHEN_NEVER);

@@ -129,7 +129,8 @@ struct run *run_start(const struct run_deps *deps, struct remote *remote,
     err_clear(&err);
     if (!prepare(run, &err))
         run_fail(run, &err);
-    if (!run->folders_known || reasons & (1u << QUEUE_SWEEP | 1u << QUEUE_RESYNC))
+    if (!run->folders_known || run->in_doubt ||
+        reasons & (1u << QUEUE_SWEEP | 1u << QUEUE_RESYNC))
         run_next(run, RUN_FOLDERS);
     else
         run_next(run, RUN_WATCH);

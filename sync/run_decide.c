@@ -82,7 +82,8 @@ static bool settle_attempts(struct run_work *work, const struct facts *facts, bo
         const struct attempt *attempt = &facts->attempts[i];
         if (!attempt->open)
             continue;
-        if (run->in_began_ms && run->in_began_ms >= attempt->unknown_until_ms) {
+        if (run->passes >= RUN_PASSES_IN_DOUBT &&
+            run->look_began_ms >= attempt->unknown_until_ms) {
             if (!attempt_close(run->deps.store, attempt->creation, err))
                 return false;
             continue;

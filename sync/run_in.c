@@ -26,13 +26,12 @@ static bool load_folders(struct run *run, struct err *err)
 
 bool run_in_needed(struct run *run, struct err *err)
 {
-    bool open;
-
     if (!load_folders(run, err) ||
-        !attempt_any_open(run->deps.store, run->mailbox.id, &open, err))
+        !attempt_any_open(run->deps.store, run->mailbox.id, &run->in_doubt, err))
         return false;
     /* Only a change here, and nothing in doubt: it can go out at once. */
-    run->need_in = open || !run->folders_known || (run->reasons & ~(1u << QUEUE_CHANGE)) != 0;
+    run->need_in =
+        run->in_doubt || !run->folders_known || (run->reasons & ~(1u << QUEUE_CHANGE)) != 0;
     for (int i = 0; i < run->folder_count; i++)
         run->need_in = run->need_in || !run->folders[i].has_token || run->folders[i].listing;
     return true;
@@ -42,6 +41,8 @@ bool run_in_needed(struct run *run, struct err *err)
 
 void run_folders(struct run *run)
 {
+    if (!run->look_began_ms)
+        run->look_began_ms = store_now(run->deps.store).ms;
     run->call = run->remote->ops->folders(run->remote, run->deps.sent_items, folders_came, run);
 }
 
@@ -121,7 +122,6 @@ static void after_watch(struct run *run)
     run->folder_at = 0;
     run->dropped = run->look_again; /* what a step did not find went away, too */
     run->look_again = false;
-    run->in_began_ms = run->need_in ? store_now(run->deps.store).ms : 0;
     run_next(run, run->need_in ? RUN_IN : RUN_OUT);
 }
 
@@ -220,7 +220,7 @@ static void ask_for_changes(struct run *run, const char *folder)
 
 /* All folders were looked at. What went away from one may have arrived in another that was
  * looked at before it, or in a folder that is new: look again before it is taken for deleted.
- */
+ * The same for what a create without an answer may have made, and a person have moved since. */
 static void end_of_pass(struct run *run)
 {
     struct err err;
@@ -232,10 +232,11 @@ static void end_of_pass(struct run *run)
         return;
     }
     run->passes++;
-    run->need_in = missing && run->passes < RUN_PASSES_MAX;
+    bool doubt = run->in_doubt && run->passes < RUN_PASSES_IN_DOUBT;
+    run->need_in = doubt || (missing && run->passes < RUN_PASSES_MAX);
     if (!run->need_in)
         run_next(run, RUN_OUT);
-    else if (run->passes == 1)
+    else if (doubt || run->passes == 1)
         run_next(run, RUN_FOLDERS);
     else
         run_next(run, RUN_WATCH);
@@ -298,10 +299,14 @@ static bool apply_page(struct run *run, struct folder_row *folder,
         if (!apply_change(run, folder, &page->changes[i], err))
             return false;
     }
-    if (folder->listing && page->last) {
-        if (!folder_end_listing(store, run->mailbox.id, folder->id, &gone, err))
+    if (page->last) {
+        if (folder->listing &&
+            !folder_end_listing(store, run->mailbox.id, folder->id, &gone, err))
             return false;
         folder->listing = false;
+        run->dropped = run->dropped || gone > 0;
+        if (!item_drop_unconfirmed(store, run->mailbox.id, folder->id, &gone, err))
+            return false;
         run->dropped = run->dropped || gone > 0;
     }
     return folder_set_token(store, run->mailbox.id, folder->id, page->token, err);

@@ -8,9 +8,10 @@
 #include "sync/run.h"
 
 enum {
-    RUN_PARALLEL = 3,   /* messages of one mailbox under way at once */
+    RUN_PARALLEL = 1,   /* messages of one mailbox under way at once: one writer a mailbox */
     RUN_STEPS_MAX = 8,  /* steps for one message in one run */
     RUN_PASSES_MAX = 4, /* looks over all folders in one run */
+    RUN_PASSES_IN_DOUBT = 2,
 };
 
 enum run_phase { RUN_FOLDERS, RUN_WATCH, RUN_IN, RUN_OUT, RUN_DONE };
@@ -53,6 +54,7 @@ struct run {
 
     /* in */
     bool need_in, folders_known, folders_changed;
+    bool in_doubt;   /* a create without an answer is open: the look must be thorough */
     bool dropped;    /* in this pass an item of ours went away */
     bool look_again; /* a step found that the mirror is not true any more */
     int passes;
@@ -60,7 +62,8 @@ struct run {
     int folder_count, folder_at;
     struct remote_call *call;
     char secret[40];
-    int64_t in_began_ms; /* wall; when the present look over the folders began */
+    int64_t look_began_ms; /* wall; when the first look over freshly listed folders began; 0:
+                              none */
 
     /* out */
     char (*messages)[LIMIT_UUID];

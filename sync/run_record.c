@@ -172,6 +172,11 @@ static bool write_failure(struct run_work *work, const struct err *said, struct 
     if (work->step == STEP_CREATE && said->effect == ERR_EFFECT_NONE &&
         !attempt_close(store, work->attempt.creation, err))
         return false;
+    /* It went out when its turn came, not when it was planned: its time is counted from now. */
+    if (work->step == STEP_CREATE && said->effect == ERR_EFFECT_UNKNOWN &&
+        !attempt_extend(store, work->attempt.creation,
+                        store_now(store).ms + run->deps.in_doubt_ms, err))
+        return false;
     if (said->kind == ERR_GONE && work->step != STEP_CREATE) {
         run->look_again = true;
         return item_drop(store, run->mailbox.id, work->item.id, "", &known, err);

@@ -6,6 +6,7 @@
 
 #include "base/id.h"
 #include "store/alarm.h"
+#include "store/mapping.h"
 #include "store/watch.h"
 #include "sync/account.h"
 #include "sync/outcome.h"
@@ -398,6 +399,19 @@ static bool collect(const struct mailbox *mailbox, void *arg)
     return true;
 }
 
+/* Creates that an earlier process left open may have gone out up to the moment of its death. */
+static int64_t longest_doubt(const struct scheduler *scheduler)
+{
+    const struct config *config = scheduler->deps.config;
+    int64_t longest = 0;
+
+    for (size_t i = 0; i < config->exchange_count; i++) {
+        int64_t doubt = account_in_doubt_ms(&config->exchange[i]);
+        longest = doubt > longest ? doubt : longest;
+    }
+    return longest;
+}
+
 static bool look_at_all(struct scheduler *scheduler, struct err *err)
 {
     struct store *store = scheduler->deps.store;
@@ -405,7 +419,8 @@ static bool look_at_all(struct scheduler *scheduler, struct err *err)
 
     bool ok = mailbox_each(store, collect, &first, err) && store_begin(store, err);
     if (ok) {
-        ok = queue_recover(store, scheduler->owner, err);
+        ok = queue_recover(store, scheduler->owner, err) &&
+             attempt_extend(store, "", store_now(store).ms + longest_doubt(scheduler), err);
         for (size_t i = 0; ok && i < first.count; i++)
             ok = queue_push(store, first.ids[i], QUEUE_SWEEP,
                             (int64_t)rng_below(&scheduler->rng, first.count * FIRST_LOOK_MS),

@@ -160,6 +160,11 @@ void ex_blob_add_base64(struct blob_writer *writer, const char *text, size_t len
     ex_blob_add(writer, out, used);
 }
 
+bool ex_blob_is_base64(const struct blob_writer *writer)
+{
+    return !writer->bad && !writer->digits;
+}
+
 static bool keep_in_memory(struct blob_writer *writer, const char *hash, struct err *err)
 {
     struct blobs *blobs = writer->blobs;
@@ -172,6 +177,9 @@ static bool keep_in_memory(struct blob_writer *writer, const char *hash, struct 
     }
     snprintf(blob->hash, sizeof blob->hash, "%s", hash);
     blob->bytes = buf_take(&writer->bytes, &blob->len);
+    char *fitting = blob->len ? realloc(blob->bytes, blob->len) : NULL;
+    if (fitting)
+        blob->bytes = fitting; /* without the room that growing left */
     blob->next = blobs->first;
     blobs->first = blob;
     return true;
@@ -190,7 +198,7 @@ bool ex_blob_finish(struct blob_writer **writer, char *hash, int64_t *size, stru
 {
     struct blob_writer *w = *writer;
     bool ok = false;
-    if (w->bad || w->digits)
+    if (!ex_blob_is_base64(w))
         err_set(err, ERR_DATA, "the content of an attachment is not base64");
     else if (w->broken)
         *err = w->err;

@@ -23,6 +23,8 @@ struct blob_writer *ex_blob_writer_new(struct blobs *blobs);
 void ex_blob_add(struct blob_writer *writer, const void *bytes, size_t len);
 /* base64 in pieces of any length; white space is skipped. */
 void ex_blob_add_base64(struct blob_writer *writer, const char *text, size_t len);
+/* Was all that came so far whole and proper base64? */
+bool ex_blob_is_base64(const struct blob_writer *writer);
 /* False: not base64 (ERR_DATA), or the disk refused. Frees the writer. hash: LIMIT_SHA256. */
 bool ex_blob_finish(struct blob_writer **writer, char *hash, int64_t *size, struct err *err);
 void ex_blob_writer_free(struct blob_writer **writer);

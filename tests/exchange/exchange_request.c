@@ -272,6 +272,24 @@ static bool one_property_each(const struct exchange_request *request,
     return true;
 }
 
+static bool contents_are_base64(const struct exchange_request *request,
+                                struct exchange_answer *answer)
+{
+    for (size_t i = 0; i < request->contents.count; i++) {
+        if (ex_blob_is_base64(request->contents.writers[i]))
+            continue;
+        struct schema_violation violation = {.node =
+                                                 xml_find(request->body, NS_TYPES, "Content")};
+        snprintf(violation.text, sizeof violation.text,
+                 "The '%s:Content' element is invalid - its value is invalid according to its "
+                 "datatype 'http://www.w3.org/2001/XMLSchema:base64Binary'.",
+                 NS_TYPES);
+        answer_violation(request, &violation, answer);
+        return false;
+    }
+    return true;
+}
+
 static bool well_made(struct exchange_request *request, struct exchange_answer *answer)
 {
     struct schema_violation violation;
@@ -293,7 +311,7 @@ static bool well_made(struct exchange_request *request, struct exchange_answer *
         answer_violation(request, &violation, answer);
         return false;
     }
-    return one_property_each(request, answer);
+    return contents_are_base64(request, answer) && one_property_each(request, answer);
 }
 
 static void execute(struct exchange_request *request, struct exchange_answer *answer)

@@ -10,7 +10,7 @@
 /* The folder with reference data: the environment's SIB_SHARED, or ../shared. */
 const char *fixture_shared(void);
 
-/* Does this text fit the schema? 1 yes, 0 no (says why), -1 no schema here. */
+/* Does this text fit the schema? 1 yes, 0 no (says why), -1 no schema or no xmllint here. */
 int fixture_schema_valid(const char *text, size_t len);
 
 /* One canned answer. */

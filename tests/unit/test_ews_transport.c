@@ -417,7 +417,8 @@ static void ntlm_takes_its_two_steps_on_one_connection_and_is_not_repeated(void 
         send_and_wait(&s, "<request/>");
         assert_int_equal(s.err.kind, dies ? ERR_UNAVAILABLE : ERR_OK);
         assert_int_equal(s.err.effect, dies ? ERR_EFFECT_UNKNOWN : ERR_EFFECT_NONE);
-        assert_int_equal(s.server.connection_count, 1);
+        if (!dies) /* else libcurl connects again, and is not let to send anything there */
+            assert_int_equal(s.server.connection_count, 1);
         assert_int_equal(s.server.requests, 2);
         assert_int_equal(s.server.body_bytes, 10); /* the first step carries no body */
         close_scene(&s);

@@ -193,6 +193,26 @@ static void every_limit_holds(void **state)
     buf_clear(&many);
 }
 
+static void what_has_no_end_is_refused_soon(void **state)
+{
+    (void)state;
+    static const char *const begin[] = {"<a b='", "<a ", "<a>&", "<!--", "<a><![CDATA[", "<n"};
+    size_t len = 2 * MIB;
+    char *text = malloc(len + 1);
+    for (size_t i = 0; i < sizeof(begin) / sizeof(begin[0]); i++) {
+        struct err err = {0};
+        bool ok;
+        memset(text, 'x', len);
+        text[len] = '\0';
+        memcpy(text, begin[i], strlen(begin[i]));
+        struct xml_reader *reader = fed(text, 16384, &ok, &err);
+        assert_false(ok);
+        assert_int_equal(err.kind, ERR_PROTOCOL);
+        xml_reader_free(&reader);
+    }
+    free(text);
+}
+
 struct collected {
     int begun;
     struct buf text;
@@ -375,6 +395,7 @@ int main(void)
         cmocka_unit_test(bytes_after_the_root_are_refused),
         cmocka_unit_test(a_document_type_stops_the_parse),
         cmocka_unit_test(every_limit_holds),
+        cmocka_unit_test(what_has_no_end_is_refused_soon),
         cmocka_unit_test(a_sink_gets_the_text_and_the_tree_does_not),
         cmocka_unit_test(what_is_written_can_be_read_again),
         cmocka_unit_test(what_xml_forbids_is_replaced_when_writing),
