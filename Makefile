@@ -109,6 +109,12 @@ check:
 	@scripts/check-words
 	@scripts/check-tidy
 
+# What takes longer: PROVE_SEEDS walks, every crash point.
+PROVE_SEEDS ?= 2000
+prove: deps
+	@$(MAKE) --no-print-directory -j2 $(BUILD)/tests/test_walk $(BUILD)/san/tests/test_crash_points
+	@scripts/prove $(BUILD) $(PROVE_SEEDS)
+
 demo: all
 	@scripts/demo
 

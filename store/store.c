@@ -306,6 +306,11 @@ static bool open_files(struct store *store, struct err *err)
             return file_error(err, "open", path);
         snprintf(path, sizeof path, "%s/store.db", store->state_dir);
         name = path;
+        /* Made here so that nobody else may read it; the log and the index take its mode. */
+        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        if (fd < 0)
+            return file_error(err, "open", path);
+        close(fd);
     }
     if (sqlite3_open_v2(name, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) !=
         SQLITE_OK)
