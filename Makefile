@@ -115,6 +115,15 @@ prove: deps
 	@$(MAKE) --no-print-directory -j2 $(BUILD)/tests/test_walk $(BUILD)/san/tests/test_crash_points
 	@scripts/prove $(BUILD) $(PROVE_SEEDS)
 
+# Each parser of outside bytes, FUZZ_SECONDS each (needs clang).
+FUZZ_SECONDS ?= 20
+fuzz:
+	@scripts/install-deps check
+	@tests/fuzz/run $(FUZZ_SECONDS)
+
+bench: all
+	@tests/bench/run
+
 demo: all
 	@scripts/demo
 

@@ -153,7 +153,7 @@ bool table_print(const struct table *table, const struct screen *screen, struct 
 
     if (!table || table->failed)
         return err_set(err, ERR_SYSTEM, "out of memory");
-    assert(table->count % (size_t)table->column_count == 0);
+    assert(table->column_count > 0 && table->count % (size_t)table->column_count == 0);
     int total = natural_widths(table, widths);
     if (screen->columns)
         shrink_widths(table, widths, total - screen->columns);

@@ -11,6 +11,7 @@
 
 #include "base/crash.h"
 #include "base/limits.h"
+#include "base/text.h"
 
 bool file_error(struct err *err, const char *doing, const char *path)
 {
@@ -38,9 +39,8 @@ bool file_make_dirs(const char *path, unsigned mode, struct err *err)
 
     if (!path[0])
         return err_set(err, ERR_CONFIG, "the path of a folder is empty");
-    if (strlen(path) >= sizeof part)
+    if (!text_copy(part, sizeof part, path))
         return err_set(err, ERR_CONFIG, "the path %s is too long", path);
-    snprintf(part, sizeof part, "%s", path);
     for (char *p = part + 1;; p++) {
         char c = *p;
         if (c != '/' && c != '\0')

@@ -19,7 +19,8 @@ bool file_read_secret(const char *path, struct buf *buf, struct err *err);
 
 /* Write bytes to path so that after a crash there is the old file or the new one:
  * temporary file, fsync, rename, fsync of the folder. */
-bool file_replace(const char *path, const void *bytes, size_t len, unsigned mode, struct err *err);
+bool file_replace(const char *path, const void *bytes, size_t len, unsigned mode,
+                  struct err *err);
 
 /* Write all; false with errno's sentence. A full disk gives ERR_FULL. */
 bool file_write_all(int fd, const void *bytes, size_t len, const char *name, struct err *err);

@@ -476,8 +476,11 @@ void http_server_free(struct http_server **server)
     *server = NULL;
     if (gone->evhttp)
         evhttp_free(gone->evhttp);
-    while (!TAILQ_EMPTY(&gone->conns)) /* those not adopted yet */
-        conn_free(TAILQ_FIRST(&gone->conns));
+    struct http_conn *next;
+    for (struct http_conn *conn = TAILQ_FIRST(&gone->conns); conn; conn = next) {
+        next = TAILQ_NEXT(conn, link);
+        conn_free(conn); /* those not adopted yet */
+    }
     loop_timer_free(&gone->turn);
     loop_timer_free(&gone->resume);
     SSL_CTX_free(gone->tls);

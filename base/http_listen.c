@@ -2,15 +2,15 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "base/text.h"
 
 static bool tls_error(struct err *err, const char *doing, const char *path)
 {
@@ -88,22 +88,26 @@ static int listen_at(const struct addrinfo *address)
 
 static int port_of(int fd)
 {
-    struct sockaddr_storage address;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } address;
     socklen_t len = sizeof address;
-    char port[NI_MAXSERV];
-    if (getsockname(fd, (struct sockaddr *)&address, &len) != 0 ||
-        getnameinfo((struct sockaddr *)&address, len, NULL, 0, port, sizeof port,
-                    NI_NUMERICSERV) != 0)
+    if (getsockname(fd, &address.any, &len) != 0)
         return 0;
-    return atoi(port);
+    switch (address.any.sa_family) {
+    case AF_INET: return ntohs(address.v4.sin_port);
+    case AF_INET6: return ntohs(address.v6.sin6_port);
+    default: return 0;
+    }
 }
 
 int http_listen_open(const char *where, int *port, struct err *err)
 {
     char text[LIMIT_PATH];
     char *host, *service;
-    int len = snprintf(text, sizeof text, "%s", where);
-    if (len < 0 || len >= (int)sizeof text || !split(text, &host, &service)) {
+    if (!text_copy(text, sizeof text, where) || !split(text, &host, &service)) {
         err_set(err, ERR_CONFIG, "'%s' is not an address and a port, such as 127.0.0.1:8080.",
                 where);
         return -1;

@@ -1,4 +1,5 @@
-/* Every maximum in one place: bytes, counts, depths and times that come from outside or grow. */
+/* Every maximum in one place: bytes, counts, depths and times that come from outside or
+ * grow. */
 #ifndef SIB_BASE_LIMITS_H
 #define SIB_BASE_LIMITS_H
 
@@ -48,29 +49,33 @@ enum {
     LIMIT_SET_ASIDE_AFTER = 3, /* known refusals */
 };
 
-#define LIMIT_SYNC_TOKEN      (4 * MIB)
-#define LIMIT_RESPONSE_BYTES  (32 * MIB) /* a response without audio */
-#define LIMIT_AUDIO_BYTES     (48 * MIB) /* Exchange takes 64 MiB of request = 48 MiB of audio */
-#define LIMIT_CALLBACK_BYTES  (256 * KIB)
-#define LIMIT_REQUEST_BYTES   (64 * MIB)
-#define LIMIT_DISK_RESERVE    (1 * MIB)  /* the file that is freed when the disk is full */
+/* clang-format off */
+
+#define LIMIT_SYNC_TOKEN     (4 * MIB)
+#define LIMIT_RESPONSE_BYTES (32 * MIB)  /* a response without audio */
+#define LIMIT_AUDIO_BYTES    (48 * MIB)  /* Exchange takes 64 MiB of request = 48 MiB of audio */
+#define LIMIT_CALLBACK_BYTES (256 * KIB)
+#define LIMIT_REQUEST_BYTES  (64 * MIB)
+#define LIMIT_DISK_RESERVE   (1 * MIB)   /* the file that is freed when the disk is full */
 
 /* Times, milliseconds: each outer limit is greater than the one inside it. */
 enum {
-    TIME_CONNECT_MS = 10 * 1000,
-    TIME_REQUEST_MS = 90 * 1000,      /* default of request-timeout; Exchange gives a batch 60 s */
-    TIME_REQUEST_MARGIN_MS = 2 * 1000,/* a request is in doubt this much longer than its time-out */
-    TIME_CALLBACK_MS = LIMIT_CALLBACK_TIMEOUT_S * 1000,
-    TIME_POLL_MS = 1000,              /* a lost poke costs one of these */
-    TIME_BEAT_MS = 1000,              /* services tell the supervisor that they progress */
-    TIME_READY_MS = 30 * 1000,        /* a service that is not READY by then is killed */
-    TIME_STALL_MS = 20 * 1000,        /* no beat for so long: killed */
-    TIME_STOP_MS = 10 * 1000,         /* asked to stop, then killed */
-    TIME_STATUS_FREQUENCY_MIN = 2,    /* minutes between Exchange's status calls */
-    TIME_SWEEP_MS = 3600 * 1000,
-    TIME_BACK_OFF_MAX_MS = 3600 * 1000, /* what the other side may ask for at most */
-    TIME_LOCK_MS = 10 * 1000,         /* waiting for the store's write lock */
+    TIME_CONNECT_MS           = 10 * 1000,
+    TIME_REQUEST_MS           = 90 * 1000,   /* request-timeout; Exchange gives a batch 60 s */
+    TIME_REQUEST_MARGIN_MS    = 2 * 1000,    /* in doubt this much longer than its time-out */
+    TIME_CALLBACK_MS          = LIMIT_CALLBACK_TIMEOUT_S * 1000,
+    TIME_POLL_MS              = 1000,        /* a lost poke costs one of these */
+    TIME_BEAT_MS              = 1000,        /* services tell the supervisor that they progress */
+    TIME_READY_MS             = 30 * 1000,   /* a service that is not READY by then is killed */
+    TIME_STALL_MS             = 20 * 1000,   /* no beat for so long: killed */
+    TIME_STOP_MS              = 10 * 1000,   /* asked to stop, then killed */
+    TIME_STATUS_FREQUENCY_MIN = 2,           /* minutes between Exchange's status calls */
+    TIME_SWEEP_MS             = 3600 * 1000,
+    TIME_BACK_OFF_MAX_MS      = 3600 * 1000, /* what the other side may ask for at most */
+    TIME_LOCK_MS              = 10 * 1000,   /* waiting for the store's write lock */
 };
+
+/* clang-format on */
 
 static_assert(TIME_CONNECT_MS < TIME_REQUEST_MS, "a connection is part of a request");
 static_assert(TIME_BEAT_MS * 5 <= TIME_STALL_MS, "several beats may be lost");

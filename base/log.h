@@ -1,7 +1,9 @@
 /* Logging as key=value lines with inherited context.
  *
- * A struct log_ctx is a link in a chain of fields ("mailbox=ann" under "service=sync"); it lives
- * where the thing it describes lives, and borrows its strings. A line carries the whole chain.
+ * A struct log_ctx is a link in a chain of fields ("mailbox=ann" under "service=sync"); it
+ * lives where the thing it describes lives, and borrows its strings. A line carries the whole
+ * chain.
+ *
  * Levels: ERROR a person must act; WARNING we recovered; INFO role and service changes and one
  * line a run; DEBUG by module. Lines go to stderr (a supervisor or systemd collects them). */
 #ifndef SIB_BASE_LOG_H

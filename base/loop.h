@@ -26,7 +26,8 @@ struct wall loop_wall(const struct loop *loop);
 typedef void loop_fn(void *arg);
 
 struct loop_timer *loop_timer_new(struct loop *loop, loop_fn *fn, void *arg);
-void loop_timer_set(struct loop_timer *timer, int64_t delay_ms); /* once; replaces an earlier set */
+/* Runs once; replaces an earlier set. */
+void loop_timer_set(struct loop_timer *timer, int64_t delay_ms);
 void loop_timer_stop(struct loop_timer *timer);
 bool loop_timer_is_set(const struct loop_timer *timer);
 void loop_timer_free(struct loop_timer **timer);
@@ -34,7 +35,8 @@ void loop_timer_free(struct loop_timer **timer);
 /* Descriptors (system loop only; the virtual loop returns NULL). Level triggered. */
 enum { LOOP_READ = 1, LOOP_WRITE = 2 };
 typedef void loop_watch_fn(int fd, int ready, void *arg);
-struct loop_watch *loop_watch_new(struct loop *loop, int fd, int want, loop_watch_fn *fn, void *arg);
+struct loop_watch *loop_watch_new(struct loop *loop, int fd, int want, loop_watch_fn *fn,
+                                  void *arg);
 void loop_watch_want(struct loop_watch *watch, int want);
 void loop_watch_free(struct loop_watch **watch);
 

@@ -5,8 +5,8 @@
  * lines: "READY", then "BEAT <n> key=value ..." every TIME_BEAT_MS; the supervisor says "STOP".
  * A closed socket means that the supervisor died: the service ends. Without the variable
  * (started by hand) everything here works and says nothing.
- * Callbacks: `stop` runs once, when the service must end: on STOP, on SIGTERM or SIGINT, or when
- * the supervisor is gone. `reload` runs on SIGHUP; may be NULL. */
+ * Callbacks: `stop` runs once, when the service must end: on STOP, on SIGTERM or SIGINT, or
+ * when the supervisor is gone. `reload` runs on SIGHUP; may be NULL. */
 #ifndef SIB_BASE_SERVICE_H
 #define SIB_BASE_SERVICE_H
 
@@ -18,7 +18,8 @@ enum { SERVICE_CONTROL_FD = 3 };
 enum { SERVICE_EXIT_CONFIG = 78 /* EX_CONFIG */ };
 
 struct service;
-struct service *service_new(struct loop *loop, loop_fn *stop, loop_fn *reload, void *arg, struct err *err);
+struct service *service_new(struct loop *loop, loop_fn *stop, loop_fn *reload, void *arg,
+                            struct err *err);
 /* Started, doors open: say READY and begin to beat. */
 void service_ready(struct service *service);
 /* One more unit of work was done; carried in the beats as a counter ("runs", "calls"). */

@@ -156,15 +156,15 @@ static void on_start(void *arg, const xmlChar *name, const xmlChar *prefix, cons
     struct xml_node *node = arena_alloc(reader, sizeof(*node));
     if (!node)
         return fail(reader, ERR_SYSTEM, "no memory for an XML document");
-    *node = (struct xml_node){
-        .ns = uri ? (const char *)uri : "", .name = (const char *)name, .text = ""};
+    const char *ns = uri ? (const char *)uri : "";
+    *node = (struct xml_node){.ns = ns, .name = (const char *)name, .text = ""};
     if (!read_attributes(reader, node, attribute_count, attributes))
         return;
     append_node(reader, node);
     reader->nodes++;
     buf_reset(&reader->texts[reader->depth]);
     reader->depth++;
-    if (!reader->sink_depth && is_sink(reader, node->ns, node->name)) {
+    if (!reader->sink_depth && is_sink(reader, ns, (const char *)name)) {
         reader->sink_depth = reader->depth;
         if (reader->sink.begin && !reader->sink.begin(reader->sink.arg))
             fail(reader, ERR_CANCELLED, "reading an XML document was stopped");

@@ -4,6 +4,7 @@
  * nothing. So until a server has been seen to keep one (its answer names it, or a look
  * afterwards finds it), each create is checked; an item without its audio is removed again and
  * the account refused. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,6 +88,7 @@ static void on_created(const struct err *job_err, const struct xml_node *root, v
     bool doubt = call->with_audio && !ews_account_keeps_attachments(account);
     if (err.kind != ERR_OK || !doubt)
         return ews_call_end_ref(call, &err, &ref);
+    assert(ref.id && ref.version); /* no error: there is an answer, and it names the item */
     if (!remember(&call->item, ref.id) || !remember(&call->version, ref.version)) {
         err_set(&err, ERR_SYSTEM, "no memory for an item");
         err.effect = ERR_EFFECT_UNKNOWN;

@@ -289,9 +289,11 @@ static struct remote_call *unwatch(struct remote *remote, const char *subscripti
 static void remote_end(struct remote *base)
 {
     struct ews_remote *remote = (struct ews_remote *)base;
-    struct remote_call *call;
-    while ((call = TAILQ_FIRST(&remote->calls)))
+    struct remote_call *next;
+    for (struct remote_call *call = TAILQ_FIRST(&remote->calls); call; call = next) {
+        next = TAILQ_NEXT(call, link);
         call_cancel(call);
+    }
     free(remote);
 }
 

@@ -428,9 +428,11 @@ static bool serves(const struct pool *pool, const struct transport_account *acco
 
 static void pool_free(struct pool *pool)
 {
-    struct transport_call *call;
-    while ((call = TAILQ_FIRST(&pool->calls)))
+    struct transport_call *next;
+    for (struct transport_call *call = TAILQ_FIRST(&pool->calls); call; call = next) {
+        next = TAILQ_NEXT(call, link);
         call_free(call);
+    }
     if (pool->multi)
         curl_multi_cleanup(pool->multi);
     loop_timer_free(&pool->timer);

@@ -1,14 +1,16 @@
-/* A remote mailbox: the interface between the rules of synchronisation and a groupware.  (A seam.)
+/* A remote mailbox: the interface between the rules of synchronisation and a groupware.
+ * (A seam.)
  *
- * sync/ knows nothing else about the other side; ews/ implements it; another groupware would sit
- * beside ews/ and implement it too. No term of a protocol crosses it.
+ * sync/ knows nothing else about the other side; ews/ implements it; another groupware would
+ * sit beside ews/ and implement it too. No term of a protocol crosses it.
  *
  * Ownership: everything handed to a callback is borrowed until the callback returns; everything
  * handed to a call is copied before the call returns, except files named by a path, which must
  * stay until the call has ended.
  * Callbacks: each call ends with exactly one callback, never before the starting function has
  * returned; after remote_cancel, none. err->kind is ERR_OK on success, else the other arguments
- * are NULL. err->effect says whether a write may have happened (or may still happen).
+ * are NULL. A starting function returns NULL when there is no memory: then no callback comes.
+ * err->effect says whether a write may have happened (or may still happen).
  * What survives a crash: nothing here; whoever calls writes the intent down first. */
 #ifndef SIB_REMOTE_REMOTE_H
 #define SIB_REMOTE_REMOTE_H
@@ -24,8 +26,8 @@ struct remote_call; /* one call under way */
 
 /* What a remote folder is mapped to (table of sync-rules 2; docs/rules.md). */
 enum remote_place {
-    REMOTE_INBOX,   /* the Inbox itself */
-    REMOTE_BELOW,   /* a folder below the Inbox */
+    REMOTE_INBOX, /* the Inbox itself */
+    REMOTE_BELOW, /* a folder below the Inbox */
     REMOTE_JUNK,
     REMOTE_DELETED, /* Deleted Items and folders below it */
     REMOTE_SENT,
@@ -97,15 +99,17 @@ struct remote_ref {
 
 typedef void remote_folders_fn(const struct err *err, const struct remote_folder *folders,
                                size_t count, void *arg);
-typedef void remote_changes_fn(const struct err *err, const struct remote_page *page, void *arg);
+typedef void remote_changes_fn(const struct err *err, const struct remote_page *page,
+                               void *arg);
 typedef void remote_ref_fn(const struct err *err, const struct remote_ref *ref, void *arg);
 typedef void remote_done_fn(const struct err *err, void *arg);
 typedef void remote_watch_fn(const struct err *err, const char *subscription, void *arg);
 
 struct remote_ops {
-    /* The mapped folders: the Inbox and all below it, Junk Email, Deleted Items and all below it;
-     * Sent Items when asked. Roots first. */
-    struct remote_call *(*folders)(struct remote *, bool sent_items, remote_folders_fn *, void *);
+    /* The mapped folders: the Inbox and all below it, Junk Email, Deleted Items and all below
+     * it; Sent Items when asked. Roots first. */
+    struct remote_call *(*folders)(struct remote *, bool sent_items, remote_folders_fn *,
+                                   void *);
     /* One page of what changed in a folder since the token ("" : from the beginning, newest
      * first). A refused token ends with ERR_GONE and code "token". */
     struct remote_call *(*changes)(struct remote *, const char *folder, const char *token,

@@ -13,6 +13,7 @@
 
 #include "base/limits.h"
 #include "base/service.h"
+#include "base/text.h"
 
 enum { LINE_MAX_BYTES = 1024 };
 static_assert(SERVICE_CONTROL_FD == 3, "SIB_CONTROL_FD says so");
@@ -77,7 +78,7 @@ static void take_line(struct child *child)
         child->events.ready(child->events.arg);
     } else if (strncmp(child->line, "BEAT ", 5) == 0) {
         const char *counters = strchr(child->line + 5, ' ');
-        strcpy(child->counters, counters ? counters + 1 : "");
+        text_copy(child->counters, sizeof child->counters, counters ? counters + 1 : "");
         if (child->state == CHILD_RUNNING && !child->closed && !child->killed_why)
             await(child, child->times->stall_ms);
     }

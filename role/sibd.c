@@ -19,6 +19,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/text.h"
 #include "role/lock.h"
 #include "role/services.h"
 #include "role/status_file.h"
@@ -184,9 +185,8 @@ static bool add_service(struct sibd *sibd, const char *name, const char *program
         return file_error(err, "read", "/proc/self/exe");
     path[n] = '\0';
     size_t folder = (size_t)(strrchr(path, '/') + 1 - path);
-    if (folder + strlen(program) >= LIMIT_PATH)
+    if (!text_copy(path + folder, LIMIT_PATH - folder, program))
         return err_set(err, ERR_CONFIG, "the path %s is too long.", path);
-    strcpy(path + folder, program);
     const char *const argv[] = {path, "-c", sibd->config_path, NULL};
     memcpy(sibd->argv[i], argv, sizeof argv);
     sibd->table[i] = (struct services_entry){

@@ -2,8 +2,8 @@
 
 #include <assert.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
+
+#include "base/text.h"
 
 bool db_in_transaction(const struct store *store)
 {
@@ -146,7 +146,7 @@ int64_t db_int(sqlite3_stmt *stmt, int column)
 
 void db_copy(sqlite3_stmt *stmt, int column, char *out, size_t size)
 {
-    snprintf(out, size, "%s", db_text(stmt, column));
+    text_copy(out, size, db_text(stmt, column));
 }
 
 void db_end(sqlite3_stmt *stmt)

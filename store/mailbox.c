@@ -123,9 +123,10 @@ bool mailbox_find(struct store *store, const char *name, struct mailbox *out, st
         return false;
     if (!found && id_valid(name))
         return mailbox_get(store, name, out, err);
-    return found ||
-           err_set(err, ERR_NO_MAILBOX,
-                   "there is no mailbox \"%s\"; \"sibctl mailbox list\" shows all", name);
+    if (!found)
+        err_set(err, ERR_NO_MAILBOX,
+                "there is no mailbox \"%s\"; \"sibctl mailbox list\" shows all", name);
+    return found;
 }
 
 bool mailbox_get(struct store *store, const char *id, struct mailbox *out, struct err *err)
@@ -138,7 +139,9 @@ bool mailbox_get(struct store *store, const char *id, struct mailbox *out, struc
     db_end(stmt);
     if (!stmt)
         return false;
-    return found || err_set(err, ERR_NO_MAILBOX, "there is no mailbox with the id %s", id);
+    if (!found)
+        err_set(err, ERR_NO_MAILBOX, "there is no mailbox with the id %s", id);
+    return found;
 }
 
 bool mailbox_each(struct store *store, mailbox_fn *fn, void *arg, struct err *err)

@@ -50,9 +50,10 @@ struct attempt {
 /* (tx) */
 bool attempt_begin(struct store *store, const char *mailbox, const struct attempt *attempt,
                    struct err *err);
-/* (tx) It may take effect until then, if that is later than what is written down. creation "" : all
- * open attempts of this server (their process died: when they went out is not known). */
-bool attempt_extend(struct store *store, const char *creation, int64_t until_ms, struct err *err);
+/* (tx) It may take effect until then, if that is later than what is written down. creation "" :
+ * all open attempts of this server (their process died: when they went out is not known). */
+bool attempt_extend(struct store *store, const char *creation, int64_t until_ms,
+                    struct err *err);
 /* (tx) The outcome is known now. */
 bool attempt_close(struct store *store, const char *creation, struct err *err);
 /* Every attempt for a message, oldest first; *count of them, up to max. */
@@ -121,11 +122,11 @@ bool item_set_read(struct store *store, const char *mailbox, const char *id, boo
  * it was one of ours. */
 bool item_drop(struct store *store, const char *mailbox, const char *id, const char *folder,
                bool *known, struct err *err);
-/* (tx) A look at this folder is complete. What we had put there ourselves, and no look has told of
- * to this day, went away before the other side ever told of it (a removal of what a token does not
- * know is not told either); *gone counts. */
-bool item_drop_unconfirmed(struct store *store, const char *mailbox, const char *folder, int *gone,
-                           struct err *err);
+/* (tx) A look at this folder is complete. What we had put there ourselves, and no look has told
+ * of to this day, went away before the other side ever told of it (a removal of what a token
+ * does not know is not told either); *gone counts. */
+bool item_drop_unconfirmed(struct store *store, const char *mailbox, const char *folder,
+                           int *gone, struct err *err);
 /* Items that carry this message's id, oldest first. */
 bool item_list(struct store *store, const char *mailbox, const char *message,
                struct item_row *out, int max, int *count, struct err *err);

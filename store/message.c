@@ -155,7 +155,9 @@ bool message_get(struct store *store, const char *id, struct message *out, struc
     db_end(stmt);
     if (!stmt)
         return false;
-    return found || err_set(err, ERR_NO_MAILBOX, "there is no message with the id %s", id);
+    if (!found)
+        err_set(err, ERR_NO_MAILBOX, "there is no message with the id %s", id);
+    return found;
 }
 
 static bool walk(struct store *store, sqlite3_stmt *stmt, message_fn *fn, void *arg,

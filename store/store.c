@@ -13,6 +13,7 @@
 
 #include "base/crash.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "store/schema.h"
 
 /* A stamp: milliseconds since 1970, a counter within the millisecond, the node. */
@@ -216,8 +217,11 @@ bool store_checkpoint(struct store *store, struct err *err)
         return true;
     if (!lock(store, err))
         return false;
+    /* Whoever waits here keeps every writer waiting: a reader in the way ends it at once. */
+    sqlite3_busy_timeout(store->db, 0);
     int code =
         sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    sqlite3_busy_timeout(store->db, TIME_LOCK_MS);
     unlock(store);
     if (code == SQLITE_BUSY) /* a reader stands in the way; the next time will do */
         return true;
@@ -306,11 +310,13 @@ static bool open_files(struct store *store, struct err *err)
             return file_error(err, "open", path);
         snprintf(path, sizeof path, "%s/store.db", store->state_dir);
         name = path;
-        /* Made here so that nobody else may read it; the log and the index take its mode. */
-        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-        if (fd < 0)
+        /* Made here so that nobody else may read it; the log and the index take its mode. One
+         * that is there is not opened: closing it would give up SQLite's own locks on it. */
+        int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (fd < 0 && errno != EEXIST)
             return file_error(err, "open", path);
-        close(fd);
+        if (fd >= 0)
+            close(fd);
     }
     if (sqlite3_open_v2(name, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) !=
         SQLITE_OK)
@@ -337,8 +343,7 @@ struct store *store_open(const struct store_options *options, struct err *err)
     store->memory = options->memory;
     err_clear(err);
     const char *dir = options->state_dir ? options->state_dir : "";
-    if ((size_t)snprintf(store->state_dir, sizeof store->state_dir, "%s", dir) >=
-        sizeof store->state_dir) {
+    if (!text_copy(store->state_dir, sizeof store->state_dir, dir)) {
         err_set(err, ERR_CONFIG, "state-dir %s is too long", dir);
         store_close(&store);
         return NULL;

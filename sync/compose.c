@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/text.h"
+
 static void add_line(struct buf *out, const char *label, const char *value)
 {
     buf_printf(out, "%s: %s\r\n", label, value);
@@ -16,7 +18,7 @@ static void add_caller(const struct message *message, struct buf *out)
     if (name[0] && number[0])
         snprintf(text, sizeof text, "%s (%s)", name, number);
     else if (name[0] || number[0])
-        snprintf(text, sizeof text, "%s", name[0] ? name : number);
+        text_copy(text, sizeof text, name[0] ? name : number);
     else
         snprintf(text, sizeof text, "unknown caller");
     add_line(out, "From", text);

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 static void turn(void *arg);
 
 void run_next(struct run *run, enum run_phase phase)
@@ -41,6 +43,18 @@ bool run_commit(struct run *run, bool ok, struct err *err)
     err->scope = ERR_SCOPE_SERVICE;
     run_fail(run, err);
     return false;
+}
+
+void run_check_call(struct run *run)
+{
+    struct err err;
+
+    if (run->call)
+        return;
+    err_set(&err, ERR_SYSTEM, "out of memory");
+    err.scope = ERR_SCOPE_MAILBOX;
+    run_fail(run, &err);
+    run_next(run, RUN_DONE);
 }
 
 static void destroy(struct run *run)
@@ -82,7 +96,7 @@ static bool begin_resync(struct run *run, struct err *err)
 {
     struct store *store = run->deps.store;
 
-    strcpy(run->job.state, "running");
+    text_copy(run->job.state, sizeof run->job.state, "running");
     return folder_begin_listing(store, run->mailbox.id, "", err) &&
            message_mark_all_dirty(store, run->mailbox.id, err) &&
            job_update(store, &run->job, err);

@@ -1,10 +1,10 @@
 /* The run's judgement: the facts of one message, the plan, the next step. */
 #include "sync/run_private.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/id.h"
+#include "base/text.h"
 #include "store/history.h"
 
 struct facts {
@@ -107,8 +107,8 @@ static void agree_on_attempt(struct run_work *work, const struct attempt *attemp
     agreed->place = AGREED_INBOX;
     agreed->read = attempt->read;
     agreed->urgent = attempt->urgent;
-    snprintf(agreed->subject, sizeof agreed->subject, "%s", attempt->subject);
-    snprintf(agreed->folder, sizeof agreed->folder, "%s", root_folder(work->run, REMOTE_INBOX));
+    text_copy(agreed->subject, sizeof agreed->subject, attempt->subject);
+    text_copy(agreed->folder, sizeof agreed->folder, root_folder(work->run, REMOTE_INBOX));
 }
 
 /* The item is there; was it us who made it, in an attempt whose answer never came? Then what
@@ -237,10 +237,10 @@ static void agree(struct run_work *work, const struct plan *plan, enum plan_ther
     }
     agreed->read = item->read;
     agreed->urgent = item->urgent;
-    snprintf(agreed->subject, sizeof agreed->subject, "%s", item->subject);
-    snprintf(agreed->item, sizeof agreed->item, "%s", item->id);
-    snprintf(agreed->folder, sizeof agreed->folder, "%s", item->folder);
-    snprintf(agreed->version, sizeof agreed->version, "%s", item->version);
+    text_copy(agreed->subject, sizeof agreed->subject, item->subject);
+    text_copy(agreed->item, sizeof agreed->item, item->id);
+    text_copy(agreed->folder, sizeof agreed->folder, item->folder);
+    text_copy(agreed->version, sizeof agreed->version, item->version);
 }
 
 static bool plan_create(struct run_work *work, struct err *err)
@@ -254,18 +254,18 @@ static bool plan_create(struct run_work *work, struct err *err)
         work->step = STEP_NONE;
         return true;
     }
-    snprintf(work->target, sizeof work->target, "%s", root_folder(run, REMOTE_INBOX));
+    text_copy(work->target, sizeof work->target, root_folder(run, REMOTE_INBOX));
     work->step = STEP_CREATE;
     work->place = AGREED_INBOX;
     memset(attempt, 0, sizeof *attempt);
     id_new(attempt->creation);
-    strcpy(attempt->message, work->id);
+    text_copy(attempt->message, sizeof attempt->message, work->id);
     attempt->sent_ms = now;
     attempt->unknown_until_ms = now + run->deps.in_doubt_ms;
     attempt->open = true;
     attempt->read = work->message.read;
     attempt->urgent = work->message.urgent;
-    strcpy(attempt->subject, work->message.subject);
+    text_copy(attempt->subject, sizeof attempt->subject, work->message.subject);
     return attempt_begin(run->deps.store, run->mailbox.id, attempt, err);
 }
 
@@ -273,7 +273,7 @@ static void plan_move(struct run_work *work, enum remote_place place, enum agree
 {
     work->step = STEP_MOVE;
     work->place = agreed;
-    snprintf(work->target, sizeof work->target, "%s", root_folder(work->run, place));
+    text_copy(work->target, sizeof work->target, root_folder(work->run, place));
 }
 
 static bool next_step(struct run_work *work, const struct plan *plan, struct err *err)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/id.h"
+#include "base/text.h"
 #include "store/watch.h"
 
 /* A subscription from which nothing came for so many of its status intervals is lost. */
@@ -44,6 +45,7 @@ void run_folders(struct run *run)
     if (!run->look_began_ms)
         run->look_began_ms = store_now(run->deps.store).ms;
     run->call = run->remote->ops->folders(run->remote, run->deps.sent_items, folders_came, run);
+    run_check_call(run);
 }
 
 static bool same_folders(const struct run *run, const struct remote_folder *folders,
@@ -69,8 +71,8 @@ static bool store_folders(struct run *run, const struct remote_folder *folders, 
     if (!rows)
         return err_set(err, ERR_SYSTEM, "out of memory");
     for (size_t i = 0; i < count; i++) {
-        snprintf(rows[i].id, sizeof rows[i].id, "%s", folders[i].id);
-        snprintf(rows[i].name, sizeof rows[i].name, "%s", folders[i].name);
+        text_copy(rows[i].id, sizeof rows[i].id, folders[i].id);
+        text_copy(rows[i].name, sizeof rows[i].name, folders[i].name);
         rows[i].place = (int)folders[i].place;
         rows[i].root = folders[i].root;
     }
@@ -150,8 +152,8 @@ static bool begin_watch(struct run *run, struct err *err)
     struct watch watch = {.made_ms = store_now(run->deps.store).ms};
 
     id_token(watch.secret);
-    strcpy(run->secret, watch.secret);
-    strcpy(watch.mailbox, run->mailbox.id);
+    text_copy(run->secret, sizeof run->secret, watch.secret);
+    text_copy(watch.mailbox, sizeof watch.mailbox, run->mailbox.id);
     return run_begin(run) && run_commit(run,
                                         watch_end(run->deps.store, run->mailbox.id, "", err) &&
                                             watch_add(run->deps.store, &watch, err),
@@ -170,6 +172,7 @@ static void ask_for_watch(struct run *run)
     snprintf(url, sizeof url, "%s%s%s", base, slash, run->secret);
     run->call = run->remote->ops->watch(run->remote, url, run->deps.status_minutes, ids,
                                         ids ? (size_t)run->folder_count : 0, watch_came, run);
+    run_check_call(run);
     free(ids);
 }
 
@@ -215,6 +218,7 @@ static void ask_for_changes(struct run *run, const char *folder)
     }
     run->result.looks++;
     run->call = run->remote->ops->changes(run->remote, folder, token, changes_came, run);
+    run_check_call(run);
     free(token);
 }
 
@@ -261,12 +265,12 @@ static bool put_seen(struct run *run, const struct folder_row *folder,
 
     if (!id_valid(item->message_id)) /* not one of ours */
         return true;
-    snprintf(row.id, sizeof row.id, "%s", item->id);
-    snprintf(row.folder, sizeof row.folder, "%s", folder->id);
-    snprintf(row.version, sizeof row.version, "%s", item->version);
-    snprintf(row.message, sizeof row.message, "%s", item->message_id);
-    snprintf(row.creation, sizeof row.creation, "%s", item->creation);
-    snprintf(row.subject, sizeof row.subject, "%s", item->subject);
+    text_copy(row.id, sizeof row.id, item->id);
+    text_copy(row.folder, sizeof row.folder, folder->id);
+    text_copy(row.version, sizeof row.version, item->version);
+    text_copy(row.message, sizeof row.message, item->message_id);
+    text_copy(row.creation, sizeof row.creation, item->creation);
+    text_copy(row.subject, sizeof row.subject, item->subject);
     return item_put(run->deps.store, run->mailbox.id, &row, err);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/crash.h"
+#include "base/text.h"
 #include "store/audio.h"
 #include "sync/compose.h"
 
@@ -27,7 +28,7 @@ static bool collect(const struct message *message, void *arg)
         run->messages = grown;
         run->message_cap = cap;
     }
-    strcpy(run->messages[run->message_count++], message->id);
+    text_copy(run->messages[run->message_count++], LIMIT_UUID, message->id);
     return true;
 }
 
@@ -75,8 +76,8 @@ static void job_step(struct run *run, bool end)
     if (!end && ++run->job.done % JOB_EVERY != 0)
         return;
     if (end && !run->result.again) {
-        strcpy(run->job.state, run->stop ? "failed" : "done");
-        snprintf(run->job.error, sizeof run->job.error, "%s", run->result.err.text);
+        text_copy(run->job.state, sizeof run->job.state, run->stop ? "failed" : "done");
+        text_copy(run->job.error, sizeof run->job.error, run->result.err.text);
         run->job.done = run->job.total;
         run->job.ended_ms = store_now(run->deps.store).ms;
     }
@@ -212,6 +213,13 @@ static void advance(struct run_work *work)
         return;
     }
     start_call(work);
+    if (work->call || !work->busy)
+        return;
+    struct err err;
+    err_set(&err, ERR_SYSTEM, "out of memory");
+    err.scope = ERR_SCOPE_MAILBOX;
+    run_record_failure(work, &err);
+    finished(work);
 }
 
 static struct run_work *free_work(struct run *run)
@@ -264,7 +272,7 @@ void run_out(struct run *run)
             return; /* goes on when one is finished */
         work->busy = true;
         work->steps = 0;
-        strcpy(work->id, run->messages[run->message_at++]);
+        text_copy(work->id, sizeof work->id, run->messages[run->message_at++]);
         advance(work);
     }
     if (any_busy(run))

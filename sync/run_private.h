@@ -81,6 +81,9 @@ void run_fail(struct run *run,
 bool run_begin(struct run *run);      /* a transaction; on failure the run fails */
 bool run_commit(struct run *run, bool ok, struct err *err);
 
+/* A call that could not even be started ends the run. */
+void run_check_call(struct run *run);
+
 /* run_in.c */
 bool run_in_needed(struct run *run, struct err *err);
 void run_folders(struct run *run);

@@ -6,15 +6,16 @@
 #include <string.h>
 
 #include "base/crash.h"
+#include "base/text.h"
 #include "store/alarm.h"
 #include "store/history.h"
 
 static void take_ref(struct run_work *work, const struct remote_ref *ref)
 {
-    snprintf(work->item.id, sizeof work->item.id, "%s", ref->id);
-    snprintf(work->item.version, sizeof work->item.version, "%s", ref->version);
-    snprintf(work->agreed.item, sizeof work->agreed.item, "%s", ref->id);
-    snprintf(work->agreed.version, sizeof work->agreed.version, "%s", ref->version);
+    text_copy(work->item.id, sizeof work->item.id, ref->id);
+    text_copy(work->item.version, sizeof work->item.version, ref->version);
+    text_copy(work->agreed.item, sizeof work->agreed.item, ref->id);
+    text_copy(work->agreed.version, sizeof work->agreed.version, ref->version);
 }
 
 static void take_fields(struct run_work *work)
@@ -26,8 +27,8 @@ static void take_fields(struct run_work *work)
     if (sent->set_urgent)
         work->agreed.urgent = work->item.urgent = sent->urgent;
     if (sent->set_subject) {
-        snprintf(work->agreed.subject, sizeof work->agreed.subject, "%s", sent->subject);
-        snprintf(work->item.subject, sizeof work->item.subject, "%s", sent->subject);
+        text_copy(work->agreed.subject, sizeof work->agreed.subject, sent->subject);
+        text_copy(work->item.subject, sizeof work->item.subject, sent->subject);
     }
 }
 
@@ -38,21 +39,21 @@ static void take_created(struct run_work *work)
 
     memset(item, 0, sizeof *item);
     item->place = REMOTE_INBOX;
-    strcpy(item->message, work->id);
-    strcpy(item->creation, attempt->creation);
-    strcpy(item->subject, attempt->subject);
+    text_copy(item->message, sizeof item->message, work->id);
+    text_copy(item->creation, sizeof item->creation, attempt->creation);
+    text_copy(item->subject, sizeof item->subject, attempt->subject);
     item->read = attempt->read;
     item->urgent = attempt->urgent;
     item->created_ms = item->modified_ms = attempt->sent_ms;
     work->agreed.read = attempt->read;
     work->agreed.urgent = attempt->urgent;
-    strcpy(work->agreed.subject, attempt->subject);
+    text_copy(work->agreed.subject, sizeof work->agreed.subject, attempt->subject);
 }
 
 static void take_folder(struct run_work *work)
 {
-    strcpy(work->item.folder, work->target);
-    strcpy(work->agreed.folder, work->target);
+    text_copy(work->item.folder, sizeof work->item.folder, work->target);
+    text_copy(work->agreed.folder, sizeof work->agreed.folder, work->target);
     work->agreed.place = work->place;
 }
 
@@ -93,7 +94,7 @@ static bool record(struct run_work *work, const struct remote_ref *ref, struct e
     struct store *store = work->run->deps.store;
     char old_id[LIMIT_REMOTE_ID];
 
-    strcpy(old_id, work->item.id);
+    text_copy(old_id, sizeof old_id, work->item.id);
     switch (work->step) {
     case STEP_SET:
         take_ref(work, ref);

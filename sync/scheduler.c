@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/id.h"
+#include "base/text.h"
 #include "store/alarm.h"
 #include "store/mapping.h"
 #include "store/watch.h"
@@ -136,11 +137,11 @@ static bool write_state(struct slot *slot, const struct run_result *result,
     /* An administrator suspended it while it ran: that stands. */
     if (state.condition != MAILBOX_SUSPENDED || outcome->condition == MAILBOX_SUSPENDED) {
         state.condition = outcome->condition;
-        snprintf(state.reason, sizeof state.reason, "%s",
-                 outcome->condition == MAILBOX_OK ? "" : result->err.text);
+        text_copy(state.reason, sizeof state.reason,
+                  outcome->condition == MAILBOX_OK ? "" : result->err.text);
     }
-    snprintf(state.last_error, sizeof state.last_error, "%s", result->err.text);
-    snprintf(state.notify, sizeof state.notify, "%s", result->push ? "push" : "poll");
+    text_copy(state.last_error, sizeof state.last_error, result->err.text);
+    text_copy(state.notify, sizeof state.notify, result->push ? "push" : "poll");
     state.last_run_ms = now;
     if (result->err.kind == ERR_OK)
         state.last_ok_ms = now;
@@ -347,7 +348,7 @@ static bool find_silent(const struct watch *watch, void *arg)
     int64_t heard = watch->heard_ms > watch->made_ms ? watch->heard_ms : watch->made_ms;
 
     if (!watch->ended && heard < silent->before_ms)
-        strcpy(silent->mailbox[silent->count++], watch->mailbox);
+        text_copy(silent->mailbox[silent->count++], LIMIT_UUID, watch->mailbox);
     return silent->count < 64;
 }
 
@@ -395,7 +396,7 @@ static bool collect(const struct mailbox *mailbox, void *arg)
         first->ids = grown;
         first->cap = cap;
     }
-    strcpy(first->ids[first->count++], mailbox->id);
+    text_copy(first->ids[first->count++], LIMIT_UUID, mailbox->id);
     return true;
 }
 

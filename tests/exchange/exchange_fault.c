@@ -101,8 +101,9 @@ static bool parse_kind(struct fault *fault, const char *word)
     if (!strncmp(word, "http-", 5) && all_digits(word + 5)) {
         fault->kind = ANSWER;
         fault->answer = FAULT_HTTP;
-        fault->status = atoi(word + 5);
-        return fault->status >= 400 && fault->status < 600;
+        long status = strtol(word + 5, NULL, 10);
+        fault->status = (int)status;
+        return status >= 400 && status < 600;
     }
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (!strcmp(words[i].word, word)) {
@@ -142,7 +143,7 @@ static bool parse_one(struct fault *fault, char *text)
     bool takes_number = fault->kind == DELAY || fault->answer == FAULT_HTTP ||
                         fault->answer == FAULT_BUSY_FAULT || fault->answer == FAULT_BUSY_200;
     if (count == 2 && takes_number && all_digits(parts[1])) {
-        fault->number = atoll(parts[1]);
+        fault->number = strtoll(parts[1], NULL, 10);
         return true;
     }
     if (at < count)
@@ -156,7 +157,7 @@ static bool parse_one(struct fault *fault, char *text)
     if (at < count && !parse_when(fault, parts[at++]))
         return false;
     if (at < count && all_digits(parts[at]))
-        fault->number = atoll(parts[at++]);
+        fault->number = strtoll(parts[at++], NULL, 10);
     return at == count && (fault->number >= 0 || (fault->kind != LATE && fault->kind != DELAY));
 }
 

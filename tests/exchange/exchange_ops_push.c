@@ -5,6 +5,7 @@
 
 #include "tests/exchange/exchange_ops.h"
 #include "tests/exchange/exchange_push.h"
+#include "tests/exchange/exchange_schema.h"
 
 enum { FOLDERS_MAX = 5000, URL_MAX_CHARACTERS = 2082 };
 
@@ -75,8 +76,10 @@ static const char *subscribe(struct call *call, const struct xml_node *request, 
     if (!code)
         code = folders_of(call, request, folders, &wanted.folder_count);
     if (!code) {
+        long minutes = 0; /* the schema has seen to its range */
+        ex_schema_integer(xml_child_text(request, NS_TYPES, "StatusFrequency"), &minutes);
         wanted.events = events_of(request);
-        wanted.status_minutes = atoi(xml_child_text(request, NS_TYPES, "StatusFrequency"));
+        wanted.status_minutes = (int)minutes;
         if (!ex_push_subscribe(call->ex->push, &wanted, id, watermark))
             code = "ErrorExceededSubscriptionCount";
     }

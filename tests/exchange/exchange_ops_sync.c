@@ -7,11 +7,11 @@
  * are, newest first, below a cursor; what happens meanwhile is told afterwards, from the number
  * at which the listing began. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "tests/exchange/exchange_ident.h"
 #include "tests/exchange/exchange_ops.h"
+#include "tests/exchange/exchange_schema.h"
 
 static const char items_magic[] = "sync-items-2", folders_magic[] = "sync-folders-2";
 
@@ -149,12 +149,13 @@ void ex_op_sync_folder_items(struct call *call)
         ex_soap_error(call, code);
         return;
     }
-    int most = atoi(xml_child_text(call->request, NS_MESSAGES, "MaxChangesReturned"));
+    long most = 0; /* the schema has seen to its range */
+    ex_schema_integer(xml_child_text(call->request, NS_MESSAGES, "MaxChangesReturned"), &most);
     bool last = false;
     if (state[WORD_LISTING])
-        list_items(call, state, most, &page);
+        list_items(call, state, (int)most, &page);
     if (!state[WORD_LISTING])
-        last = change_items(call, state, most, &page);
+        last = change_items(call, state, (int)most, &page);
     begin_answer(call, items_magic, state, last, true);
     for (int i = 0; i < page.count; i++) {
         struct item item;

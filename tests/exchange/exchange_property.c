@@ -89,8 +89,9 @@ static bool set_computed(struct item *item, const char *key, const char *value, 
         {"tag:0x001a:String", ITEM_CLASS},        {"tag:0x0037:String", ITEM_SUBJECT}};
     if (!strcmp(key, "tag:0x0e07:Integer")) {
         if (is_new) {
-            item->draft = atoi(value) & FLAG_UNSENT;
-            item->read = atoi(value) & FLAG_READ;
+            long flags = strtol(value, NULL, 10);
+            item->draft = flags & FLAG_UNSENT;
+            item->read = flags & FLAG_READ;
         }
         return true;
     }

@@ -469,6 +469,8 @@ int exchange_subscriptions(const struct exchange *ex)
 
 void exchange_drop_subscriptions(struct exchange *ex)
 {
-    while (ex->push->first)
-        remove_subscription(ex->push->first);
+    for (struct subscription *s = ex->push->first, *next; s; s = next) {
+        next = s->next;
+        remove_subscription(s);
+    }
 }

@@ -28,7 +28,7 @@ static bool begin_content(void *arg)
     struct contents *contents = &request->contents;
     if (contents->count == request->contents_room) {
         size_t room = request->contents_room ? request->contents_room * 2 : 4;
-        void *bigger = realloc(contents->writers, room * sizeof(*contents->writers));
+        void *bigger = realloc(contents->writers, room * sizeof(struct blob_writer *));
         if (!bigger)
             return false;
         contents->writers = bigger;

@@ -218,8 +218,8 @@ void exchange_server_free(struct exchange_server **server)
     if (!*server)
         return;
     http_server_free(&(*server)->http);
-    while ((*server)->held) {
-        struct held *held = (*server)->held;
+    for (struct held *held = (*server)->held, *next; held; held = next) {
+        next = held->next;
         if (held->http)
             http_drop(&held->http);
         free_held(held);

@@ -1,5 +1,6 @@
 #include "tests/exchange/exchange_user.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -251,6 +252,7 @@ static bool run(struct act *act, size_t which, char *item)
 {
     struct exchange *ex = act->ex;
     const char *code = "";
+    assert(act->args[0]); /* each act takes one at least */
     ex_db_begin(ex->db);
     if (!acts[which].on_item ||
         ex_user_item(ex, act->mailbox, act->args[0], &act->item, act->err))

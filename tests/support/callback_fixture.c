@@ -231,10 +231,11 @@ void cf_run(struct callback_fixture *f)
 
 int cf_status_of(const struct callback_client *client)
 {
-    int status = 0;
+    static const char protocol[] = "HTTP/1.1 ";
+    const char *in = buf_str(&client->in);
+    size_t len = sizeof protocol - 1;
 
-    sscanf(buf_str(&client->in), "HTTP/1.1 %d", &status);
-    return status;
+    return strncmp(in, protocol, len) == 0 ? (int)strtol(in + len, NULL, 10) : 0;
 }
 
 bool cf_says(const struct callback_client *client, const char *text)

@@ -120,10 +120,8 @@ static void open_parts(struct site *site, const struct crash_life *life)
 {
     char path[128];
     struct err err;
-    const struct store_options options = {.state_dir = site->config->node.state_dir,
-                                          .node = 1,
-                                          .now = now,
-                                          .now_arg = site};
+    const struct store_options options = {
+        .state_dir = site->config->node.state_dir, .node = 1, .now = now, .now_arg = site};
 
     site->store = store_open(&options, &err);
     if (!site->store)
@@ -304,7 +302,8 @@ bool crash_run(struct crash_trace *trace, long die_at, crash_life_fn *life, void
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && die_at)
         return true;
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        fail_msg("the life that was to die at point %ld ended with status 0x%x after %ld points",
-                 die_at, (unsigned)status, trace->passed);
+        fail_msg(
+            "the life that was to die at point %ld ended with status 0x%x after %ld points",
+            die_at, (unsigned)status, trace->passed);
     return false;
 }

@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/id.h"
+#include "base/text.h"
 #include "ews/notification.h"
 #include "store/watch.h"
 #include "sync/account.h"
@@ -75,25 +76,29 @@ static bool mark(struct site *site, const struct watch *watch, struct err *err)
     return ok;
 }
 
+static enum exchange_push_result take(struct site *site, const char *secret)
+{
+    struct watch watch;
+    bool found = false;
+    struct err err;
+
+    if (!site->scheduler)
+        return EXCHANGE_PUSH_FAILED;
+    if (!watch_find(site->store, secret, &watch, &found, &err) || !found || watch.ended)
+        return EXCHANGE_PUSH_UNSUBSCRIBE;
+    return mark(site, &watch, &err) ? EXCHANGE_PUSH_OK : EXCHANGE_PUSH_FAILED;
+}
+
 static void deliver(const char *url, const char *body, size_t len, const char *subscription,
                     void *arg)
 {
     struct site *site = arg;
     struct notification parsed[8];
-    struct watch watch;
     size_t count;
-    bool found = false;
     struct err err;
-    const char *secret = strrchr(url, '/') + 1;
-    enum exchange_push_result result = EXCHANGE_PUSH_OK;
 
     assert_true(notification_parse(body, len, parsed, 8, &count, &err));
-    if (!site->scheduler)
-        result = EXCHANGE_PUSH_FAILED;
-    else if (!watch_find(site->store, secret, &watch, &found, &err) || !found || watch.ended)
-        result = EXCHANGE_PUSH_UNSUBSCRIBE;
-    else if (!mark(site, &watch, &err))
-        result = EXCHANGE_PUSH_FAILED;
+    enum exchange_push_result result = take(site, strrchr(url, '/') + 1);
     exchange_push_answered(site->exchange, subscription, result);
     if (site->scheduler)
         scheduler_poke(site->scheduler);
@@ -123,7 +128,7 @@ struct site *site_new(uint64_t seed, const char *extra)
 
     assert_non_null(site);
     id_seed(seed + 1);
-    strcpy(site->dir, "/tmp/sib-site-XXXXXX");
+    text_copy(site->dir, sizeof site->dir, "/tmp/sib-site-XXXXXX");
     assert_non_null(mkdtemp(site->dir));
     site->loop = loop_virtual_new((struct wall){SITE_START_MS});
     log_set_level(getenv("SITE_LOG") ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING);
@@ -164,7 +169,7 @@ void site_free(struct site **site)
         print_message("%s stays behind\n", s->dir);
     int warnings = s->expect_warnings ? 0 : s->warnings;
     char first[sizeof s->first_warning];
-    strcpy(first, s->first_warning);
+    text_copy(first, sizeof first, s->first_warning);
     free(s);
     *site = NULL;
     if (warnings)

@@ -19,7 +19,14 @@
 #include "tests/exchange/exchange_user.h"
 #include "tests/support/crash_site.h"
 
-enum { PHASES = 5, PHASE_MS = 3000, QUIET_MS = 20 * 1000, BOUND_MS = 2 * 3600 * 1000 };
+enum { PHASES = 5, PHASE_MS = 3000, QUIET_MS = 10 * 1000, BOUND_MS = 2 * 3600 * 1000 };
+
+/* Hundreds of forks: a small quarantine of freed memory makes them twice as fast. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "quarantine_size_mb=1";
+}
 
 /* ---- the scenario ---- */
 
@@ -28,23 +35,33 @@ enum step_kind { ADD, DEPOSIT, READ, URGENT, SUBJECT, DELETE, RESTORE, PURGE, OW
 struct step {
     int phase;
     enum step_kind kind;
-    int number; /* of the mailbox (ADD) or of the message */
+    int number;         /* of the mailbox (ADD) or of the message */
     const char *text;   /* DEPOSIT: flags; SUBJECT: the text; OWNER: what the owner does */
     const char *detail; /* OWNER: more words */
 };
 
 static const struct step steps[] = {
-    {0, ADD, 0, NULL, NULL},          {0, ADD, 1, NULL, NULL},
-    {0, ADD, 2, NULL, NULL},          {0, DEPOSIT, 0, "", NULL},
-    {0, DEPOSIT, 1, "u", NULL},       {0, DEPOSIT, 2, "p", NULL},
-    {1, DEPOSIT, 3, "s", NULL},       {1, DEPOSIT, 4, "up", NULL},
-    {1, READ, 0, NULL, NULL},         {1, DELETE, 1, NULL, NULL},
-    {1, OWNER, 2, "read", NULL},      {2, OWNER, 3, "delete", NULL},
-    {2, URGENT, 0, NULL, NULL},       {2, DEPOSIT, 5, "", NULL},
+    {0, ADD, 0, NULL, NULL},
+    {0, ADD, 1, NULL, NULL},
+    {0, ADD, 2, NULL, NULL},
+    {0, DEPOSIT, 0, "", NULL},
+    {0, DEPOSIT, 1, "u", NULL},
+    {0, DEPOSIT, 2, "p", NULL},
+    {1, DEPOSIT, 3, "s", NULL},
+    {1, DEPOSIT, 4, "up", NULL},
+    {1, READ, 0, NULL, NULL},
+    {1, DELETE, 1, NULL, NULL},
+    {1, OWNER, 2, "read", NULL},
+    {2, OWNER, 3, "delete", NULL},
+    {2, URGENT, 0, NULL, NULL},
+    {2, DEPOSIT, 5, "", NULL},
     {2, OWNER, 4, "move", "Inbox/Project"},
-    {3, RESTORE, 1, NULL, NULL},      {3, OWNER, 3, "restore", NULL},
-    {3, SUBJECT, 2, "Call Ben", NULL}, {3, OWNER, 5, "purge", NULL},
-    {4, OWNER, 0, "delete", NULL},    {4, PURGE, 4, NULL, NULL},
+    {3, RESTORE, 1, NULL, NULL},
+    {3, OWNER, 3, "restore", NULL},
+    {3, SUBJECT, 2, "Call Ben", NULL},
+    {3, OWNER, 5, "purge", NULL},
+    {4, OWNER, 0, "delete", NULL},
+    {4, PURGE, 4, NULL, NULL},
     {4, OWNER, 1, "unread", NULL},
 };
 enum { STEPS = sizeof steps / sizeof steps[0], MESSAGES = 6, MAILBOXES = 3, COPIES_MAX = 4 };
@@ -64,9 +81,9 @@ static const struct ending {
     {FOLDER_DELETED, false, false, false, NULL, 0},
 };
 
-static const char *const wavs[MESSAGES] = {
-    "en-short-pcm16.wav",   "ja-greeting-ulaw.wav", "en-greeting-ulaw.wav",
-    "en-meeting-pcm16.wav", "ja-thanks-pcm16.wav",  "en-urgent-ulaw.wav"};
+static const char *const wavs[MESSAGES] = {"en-short-pcm16.wav",   "ja-greeting-ulaw.wav",
+                                           "en-greeting-ulaw.wav", "en-meeting-pcm16.wav",
+                                           "ja-thanks-pcm16.wav",  "en-urgent-ulaw.wav"};
 
 struct scenario {
     char dir[64];
@@ -148,7 +165,15 @@ static bool by_phone(struct site *site, const struct step *step, const char *id,
     }
 }
 
-/* False: the owner has not got it yet. */
+/* Whether the owner can do this now. What is purged before the service knows that it is there
+ * leaves no trace, and is taken for never created: so the service must be up for a purge. */
+static bool owner_can(struct site *site, const struct step *step, int number, const char *id)
+{
+    return site_items(site, mailbox_of(number), id) > 0 &&
+           (site->scheduler || strcmp(step->text, "purge") != 0);
+}
+
+/* False: not yet. */
 static bool take_step(struct scenario *scenario, struct site *site, const struct step *step,
                       int copy)
 {
@@ -163,7 +188,7 @@ static bool take_step(struct scenario *scenario, struct site *site, const struct
     } else {
         id_of(scenario, number, id);
         if (step->kind == OWNER) {
-            if (!site_items(site, mailbox_of(number), id))
+            if (!owner_can(site, step, number, id))
                 return false;
             site_user(site, mailbox_of(number), step->text, id, step->detail, NULL);
         } else if (!by_phone(site, step, id, &err)) {
@@ -208,8 +233,8 @@ static bool is_done(const struct scenario *scenario, int phase)
 static void first_life(struct crash_trace *trace, void *arg)
 {
     struct scenario *scenario = arg;
-    struct site *site = crash_site_open(
-        &(struct crash_life){scenario->dir, CRASH_SITE_START_MS, 1});
+    struct site *site =
+        crash_site_open(&(struct crash_life){scenario->dir, CRASH_SITE_START_MS, 1});
 
     crash_arm(trace, site);
     site_start(site);
@@ -233,8 +258,7 @@ static bool all_agreed(struct site *site, char *text, size_t size)
 
     for (int i = 0; i < MAILBOXES && !count; i++) {
         if (mailbox_find(site->store, mailbox_name(i), &mailbox, &err))
-            assert_true(
-                message_dirty_count(site->store, mailbox.id, &count, &oldest, &err));
+            assert_true(message_dirty_count(site->store, mailbox.id, &count, &oldest, &err));
     }
     snprintf(text, size, "%lld messages of a mailbox are not agreed", (long long)count);
     return count == 0 && site_agrees(site, text, size);
@@ -262,11 +286,12 @@ static void check_attachment(const json_t *item, int number, bool secure)
     if (secure)
         return;
     assert_true(sha256_file(site_fixture(wavs[number % MESSAGES]), sum, &err));
-    assert_string_equal(
-        json_string_value(json_object_get(json_array_get(files, 0), "sha256")), sum);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(files, 0), "sha256")),
+                        sum);
 }
 
-/* What stands in Exchange, held against what was said at the phone and not against the store. */
+/* What stands in Exchange, held against what was said at the phone and not against the store.
+ */
 static void check_item(const json_t *item, int number, const struct ending *ending)
 {
     struct wall received;
@@ -275,8 +300,7 @@ static void check_item(const json_t *item, int number, const struct ending *endi
     assert_int_equal(json_is_true(json_object_get(item, "urgent")), ending->urgent);
     assert_int_equal(json_is_true(json_object_get(item, "private")), ending->private);
     assert_false(json_is_true(json_object_get(item, "draft")));
-    assert_true(
-        clock_parse(json_string_value(json_object_get(item, "received")), &received));
+    assert_true(clock_parse(json_string_value(json_object_get(item, "received")), &received));
     assert_int_equal(received.ms / 1000, received_of(number).ms / 1000);
     check_attachment(item, number, number % MESSAGES == 3);
 }
@@ -387,8 +411,8 @@ static void go_on(struct scenario *scenario, struct site *site)
 static void later_life(struct crash_trace *trace, void *arg)
 {
     struct scenario *scenario = arg;
-    struct site *site = crash_site_open(
-        &(struct crash_life){scenario->dir, trace->wall_ms + 1000, 1000});
+    struct site *site =
+        crash_site_open(&(struct crash_life){scenario->dir, trace->wall_ms + 1000, 1000});
 
     crash_arm(trace, site);
     go_on(scenario, site);
@@ -465,10 +489,19 @@ static void die_at(struct crash_trace *trace, long point, const char *name)
     crash_site_remove_dir(scenario.dir);
 }
 
+/* Between a commit and the next one nothing of ours is made durable: to die at the end of this
+ * gap is the same as at its beginning, but for what stands in Exchange, and around that there
+ * are points of their own. Only CRASH_FULL takes both ends. */
+static bool tells_something(char (*names)[CRASH_NAME_MAX], long point)
+{
+    return full() || point < 2 || strcmp(names[point - 1], "store.before-commit") != 0 ||
+           strcmp(names[point - 2], "store.committed") != 0;
+}
+
 static void after_a_crash_at_any_point_everything_is_there_once(void **state)
 {
     struct crash_trace *trace = *state;
-    long points = count_points(trace), first = 1, last = points;
+    long points = count_points(trace), first = 1, last = points, died = 0;
     char(*names)[CRASH_NAME_MAX] = calloc((size_t)points, sizeof *names);
 
     assert_non_null(names);
@@ -476,9 +509,13 @@ static void after_a_crash_at_any_point_everything_is_there_once(void **state)
     if (getenv("CRASH_AT"))
         first = last = atol(getenv("CRASH_AT"));
     assert_in_range(last, 1, points);
-    for (long point = first; point <= last; point++)
+    for (long point = first; point <= last; point++) {
+        if (first < last && !tells_something(names, point))
+            continue;
         die_at(trace, point, names[point - 1]);
-    print_message("died at %ld of %ld points\n", last - first + 1, points);
+        died++;
+    }
+    print_message("died at %ld of %ld points\n", died, points);
     free(names);
 }
 
@@ -487,7 +524,7 @@ static void a_crash_while_healing_heals_too(void **state)
     struct crash_trace *trace = *state;
     long points = count_points(trace);
     struct rng rng = rng_seed(42);
-    int rounds = full() ? 400 : 30, twice = 0;
+    int rounds = full() ? 400 : 12, twice = 0;
 
     for (int round = 0; round < rounds; round++) {
         struct scenario scenario;

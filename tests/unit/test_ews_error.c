@@ -128,7 +128,7 @@ static void words_of_the_server_are_cut_between_characters(void **state)
     (void)state;
     char words[301] = "";
     for (int i = 0; i < 100; i++)
-        strcat(words, "\xE2\x82\xAC");
+        memcpy(words + 3 * i, "\xE2\x82\xAC", 3);
     struct err err = {0};
     ews_error_from_code(&err, "ErrorItemNotFound", words, 0);
     const char *euro = strstr(err.text, "\"\xE2") + 1;

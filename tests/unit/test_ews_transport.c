@@ -144,7 +144,7 @@ static void take_head(struct connection *c, const char *bytes, size_t len)
     const char *length = strstr(c->head, "Content-Length: ");
     assert_non_null(length);
     c->in_body = true;
-    c->body_left = atoll(length + 16) - (long long)extra;
+    c->body_left = strtoll(length + 16, NULL, 10) - (long long)extra;
     c->server->body_bytes += (long long)extra;
     end[2] = '\0';
 }

@@ -18,7 +18,6 @@ struct world {
     struct plan_item item;
 };
 
-
 static const char *const subjects[] = {"a", "b", "c"};
 static const enum agreed_place places[] = {AGREED_NEVER, AGREED_INBOX, AGREED_DELETED,
                                            AGREED_GONE};

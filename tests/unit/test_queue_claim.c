@@ -300,7 +300,9 @@ static void each_of_1000_mailboxes_is_claimed_once_before_any_twice(void **state
         }
         snprintf(slot, sizeof running[0], "%s", qf_claim(f));
         assert_string_not_equal(slot, "-");
-        int claimed = ++claims[atoi(slot)];
+        long number = strtol(slot, NULL, 10);
+        assert_in_range(number, 0, MAILBOXES - 1);
+        int claimed = ++claims[number];
         assert_int_equal(claimed, i / MAILBOXES + 1);
     }
 }

@@ -122,7 +122,7 @@ static void colour_comes_only_when_it_is_wanted(void **state)
 static void control_sequences_of_a_caller_are_not_obeyed(void **state)
 {
     add(*state, "\033[2Jevil\r\n",
-        "a\xc2\x9b"
+        "a\xc2\x9b" /* NOLINT(misc-misleading-bidirectional): it is what the test sends */
         "31mb\xe2\x80\xae"
         "c\xff",
         1);

@@ -1,0 +1,62 @@
+#!/bin/bash
+# Exchange does what it is asked, but its answers are lost, or requests never arrive.
+# usage: tests/crash/test-lost-answers.sh
+#   SEED  of what is lost and of what people do (default 1; printed), BIN, KEEP: see lib.sh
+# limit: 150
+set -eu
+cd "$(dirname "$0")/../.."
+. tests/crash/lib.sh
+SEED=${SEED:-1}
+RANDOM=$SEED
+echo "# SEED=$SEED"
+names="ann ben"
+wavs=(en-greeting-ulaw.wav en-short-pcm16.wav ja-urgent-ulaw.wav)
+all_flags=(- u p s)
+faults='lose-answer:CreateItem:30%,drop:UpdateItem:20%,lose-answer:UpdateItem:20%'
+faults+=',lose-answer:MoveItem:20%,drop:CreateItem:10%,lose-answer:DeleteItem:30%'
+
+write_conf 'request-timeout = 2s'
+start_exchange --seed "$SEED" --fault "$faults" --dump "$dir/dump"
+start_sibd
+# shellcheck disable=SC2086
+add_mailboxes $names
+
+read -r -a list <<<"$names"
+for ((i = 0; i < 16; i++)); do
+    deposit "${list[i % 2]}" "${wavs[RANDOM % 3]}" "${all_flags[RANDOM % 4]}"
+done
+# A lost answer costs the time in which a request may still take effect, and a wait that grows.
+# shellcheck disable=SC2086
+if ! until_true 60 agree $names; then cat "$dir/compare.out"; fi
+# shellcheck disable=SC2086
+check "what_was_accepted_arrives_although_answers_are_lost" agree $names
+# shellcheck disable=SC2086
+check "no_message_is_there_twice" check_promises $names
+
+# Now changes on both sides, each message by one side only.
+number=0
+read_there=
+deleted_here=
+while read -r id mailbox _; do
+    number=$((number + 1))
+    case $((number % 4)) in
+    0) ctl message read "$id" >/dev/null ;;
+    1) outlook "$mailbox@example.net" read "$id" >/dev/null && read_there=$id ;;
+    2) ctl message delete "$id" >/dev/null && deleted_here=$id ;;
+    3) ctl message urgent "$id" >/dev/null && ctl message subject "$id" "Call $number" >/dev/null ;;
+    esac
+done <"$promises"
+field() { ctl --json message show "$1" | grep -q "\"$2\": $3"; }
+check "what_was_read_in_exchange_is_read_here" until_true 40 field "$read_there" read true
+# shellcheck disable=SC2086
+if ! until_true 60 agree $names; then cat "$dir/compare.out"; fi
+# shellcheck disable=SC2086
+check "both_sides_agree_about_every_change" agree $names
+check "what_was_deleted_by_phone_stays_deleted" field "$deleted_here" folder '"deleted"'
+awk '{ sum[$1]++ } END { for (id in sum) if (sum[id] > 1) { print id, sum[id]; bad = 1 } exit bad }' \
+    <(for name in $names; do items_of "$dir/$name.exchange"; done) &&
+    ok "still_no_message_is_there_twice" || not_ok "still_no_message_is_there_twice"
+lost=$(grep -c 'run ended early' "$dir/sibd.log" || true)
+echo "# CreateItem $(requests CreateItem), UpdateItem $(requests UpdateItem)," \
+    "MoveItem $(requests MoveItem) for $number messages; $lost runs lost an answer"
+check "answers_were_lost_indeed" test "$lost" -ge 5
