@@ -69,10 +69,11 @@ bool attempt_list(struct store *store, const char *message, struct attempt *out,
 {
     int next = 0;
     sqlite3_stmt *stmt = db_query(store, err,
-                                  "SELECT creation, message, sent, unknown_until, open, read,"
-                                  " urgent, subject FROM attempt WHERE message = ?"
-                                  " ORDER BY sent, creation",
-                                  "s", message);
+                                  "SELECT * FROM (SELECT creation, message, sent,"
+                                  " unknown_until, open, read, urgent, subject FROM attempt"
+                                  " WHERE message = ? ORDER BY open DESC, sent DESC, creation"
+                                  " LIMIT ?) ORDER BY sent, creation",
+                                  "sb", message, max);
     *count = 0;
     if (!stmt)
         return false;

@@ -56,7 +56,8 @@ bool attempt_extend(struct store *store, const char *creation, int64_t until_ms,
                     struct err *err);
 /* (tx) The outcome is known now. */
 bool attempt_close(struct store *store, const char *creation, struct err *err);
-/* Every attempt for a message, oldest first; *count of them, up to max. */
+/* The attempts for a message, oldest first; *count of them. When there are more than max, those
+ * that are open and then the newest: what is in doubt is never left out. */
 bool attempt_list(struct store *store, const char *message, struct attempt *out, int max,
                   int *count, struct err *err);
 /* Is any attempt of this mailbox open? */
@@ -77,8 +78,10 @@ struct folder_row {
  * its items along (marking their messages dirty). Tokens of those that stay are kept. */
 bool folder_replace_all(struct store *store, const char *mailbox, const struct folder_row *rows,
                         int count, struct err *err);
-bool folder_list(struct store *store, const char *mailbox, struct folder_row *out, int max,
-                 int *count, struct err *err);
+/* All folders of a mailbox, the roots first; *out is malloc'ed (NULL when there are none), the
+ * caller frees it. At most LIMIT_FOLDERS. */
+bool folder_list(struct store *store, const char *mailbox, struct folder_row **out, int *count,
+                 struct err *err);
 /* malloc'ed; "" when none. NULL on error. */
 char *folder_token(struct store *store, const char *mailbox, const char *folder,
                    struct err *err);

@@ -8,30 +8,59 @@
 
 /* ---- folders ---- */
 
-bool folder_list(struct store *store, const char *mailbox, struct folder_row *out, int max,
-                 int *count, struct err *err)
+static void read_folder(sqlite3_stmt *stmt, struct folder_row *out)
 {
-    int next = 0;
+    db_copy(stmt, 0, out->id, sizeof out->id);
+    db_copy(stmt, 1, out->name, sizeof out->name);
+    out->place = (int)db_int(stmt, 2);
+    out->root = db_int(stmt, 3) != 0;
+    out->listing = db_int(stmt, 4) != 0;
+    out->list_number = db_int(stmt, 5);
+    out->has_token = db_int(stmt, 6) != 0;
+}
+
+/* Room for one more row; the rows are large, so there is never much more room than rows. */
+static bool grow(struct folder_row **rows, int count, int *room, struct err *err)
+{
+    if (count < *room)
+        return true;
+    int more = *room ? *room * 2 : 8;
+    struct folder_row *grown = realloc(*rows, (size_t)more * sizeof *grown);
+    if (!grown)
+        return err_set(err, ERR_SYSTEM, "out of memory");
+    *rows = grown;
+    *room = more;
+    return true;
+}
+
+bool folder_list(struct store *store, const char *mailbox, struct folder_row **out, int *count,
+                 struct err *err)
+{
+    struct folder_row *rows = NULL;
+    int next = 0, room = 0;
+    bool ok = true;
     sqlite3_stmt *stmt = db_query(store, err,
                                   "SELECT id, name, place, root, listing, list_number,"
                                   " token != '' FROM folder WHERE mailbox = ?"
                                   " ORDER BY root DESC, place, id",
                                   "s", mailbox);
+    *out = NULL;
     *count = 0;
     if (!stmt)
         return false;
-    while (*count < max && (next = db_next(store, stmt, err)) > 0) {
-        struct folder_row *f = &out[(*count)++];
-        db_copy(stmt, 0, f->id, sizeof f->id);
-        db_copy(stmt, 1, f->name, sizeof f->name);
-        f->place = (int)db_int(stmt, 2);
-        f->root = db_int(stmt, 3) != 0;
-        f->listing = db_int(stmt, 4) != 0;
-        f->list_number = db_int(stmt, 5);
-        f->has_token = db_int(stmt, 6) != 0;
+    while (ok && *count < LIMIT_FOLDERS && (next = db_next(store, stmt, err)) > 0) {
+        ok = grow(&rows, *count, &room, err);
+        if (ok)
+            read_folder(stmt, &rows[(*count)++]);
     }
     db_end(stmt);
-    return next >= 0;
+    if (!ok || next < 0) {
+        free(rows);
+        *count = 0;
+        return false;
+    }
+    *out = rows;
+    return true;
 }
 
 static bool mark_messages_of_folder(struct store *store, const char *mailbox,
@@ -84,12 +113,12 @@ static bool put_folder(struct store *store, const char *mailbox, const struct fo
 bool folder_replace_all(struct store *store, const char *mailbox, const struct folder_row *rows,
                         int count, struct err *err)
 {
-    int known = 0;
-    struct folder_row *old = calloc(LIMIT_FOLDERS, sizeof *old);
+    struct folder_row *old;
+    int known;
 
-    if (!old)
-        return err_set(err, ERR_SYSTEM, "out of memory");
-    bool ok = folder_list(store, mailbox, old, LIMIT_FOLDERS, &known, err);
+    if (!folder_list(store, mailbox, &old, &known, err))
+        return false;
+    bool ok = true;
     for (int i = 0; ok && i < known; i++)
         ok = find_row(rows, count, old[i].id) || remove_folder(store, mailbox, old[i].id, err);
     for (int i = 0; ok && i < count; i++)

@@ -133,8 +133,7 @@ struct run *run_start(const struct run_deps *deps, struct remote *remote,
     run->done = done;
     run->arg = arg;
     run->turn = loop_timer_new(deps->loop, turn, run);
-    run->folders = calloc(LIMIT_FOLDERS, sizeof *run->folders);
-    if (!run->turn || !run->folders) {
+    if (!run->turn) {
         destroy(run);
         return NULL;
     }

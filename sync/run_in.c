@@ -18,8 +18,9 @@ static void changes_came(const struct err *err, const struct remote_page *page, 
 
 static bool load_folders(struct run *run, struct err *err)
 {
-    if (!folder_list(run->deps.store, run->mailbox.id, run->folders, LIMIT_FOLDERS,
-                     &run->folder_count, err))
+    free(run->folders);
+    run->folders = NULL;
+    if (!folder_list(run->deps.store, run->mailbox.id, &run->folders, &run->folder_count, err))
         return false;
     run->folders_known = run->folder_count > 0;
     return true;

@@ -104,6 +104,10 @@ struct bench_load {
 /* Seconds for all of them. */
 double bench_load_run(const struct bench_load *load);
 
+/* What the disk takes: SQLite's commits of one row a second, WAL and synchronous=FULL, in the
+ * site's folder. */
+double bench_commits(const struct bench_site *site, long count);
+
 /* ---- measurements ---- */
 
 void bench_deposit(const struct bench_options *options);

@@ -78,6 +78,15 @@ static double bare_commits(sqlite3 *db, long count)
     return (double)count / seconds;
 }
 
+double bench_commits(const struct bench_site *site, long count)
+{
+    sqlite3 *db = open_bare(site);
+    double rate = bare_commits(db, count);
+
+    sqlite3_close(db);
+    return rate;
+}
+
 /* The file and the row: write, fsync, rename, fsync of the folder, commit. */
 static double bare_messages(const struct bench_site *site, sqlite3 *db, const struct buf *wav,
                             long count)

@@ -29,7 +29,7 @@ static void watch_mailboxes(struct bench_site *site, struct caller *callers)
         struct watch watch = {.made_ms = clock_wall().ms};
         char subscription[64];
         id_token(watch.secret);
-        strcpy(watch.mailbox, site->mailboxes[i]);
+        snprintf(watch.mailbox, sizeof watch.mailbox, "%s", site->mailboxes[i]);
         snprintf(subscription, sizeof subscription, "subscription-%d", i);
         if (!watch_add(site->store, &watch, &err) ||
             !watch_set_subscription(site->store, watch.secret, subscription, &err))

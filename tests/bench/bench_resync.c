@@ -11,7 +11,7 @@
 #include "store/mapping.h"
 #include "tests/bench/bench.h"
 
-enum { FOLDERS_MAX = 32, REPEATS_MAX = 9, BATCH = 1000, TOKEN_BYTES = 1024 * 1024 };
+enum { REPEATS_MAX = 9, BATCH = 1000, TOKEN_BYTES = 1024 * 1024 };
 
 static void fill(struct bench_site *site, long count)
 {
@@ -132,7 +132,7 @@ static void add_figure(const char *name, const char *ours_is, double *ours, doub
 
 void bench_resync(const struct bench_options *options)
 {
-    static struct folder_row folders[FOLDERS_MAX];
+    struct folder_row *folders;
     struct bench_site site;
     struct err err;
     int count, repeats = options->repeats < REPEATS_MAX ? options->repeats : REPEATS_MAX;
@@ -150,7 +150,7 @@ void bench_resync(const struct bench_options *options)
     bench_site_start(&site, BENCH_SYNC);
     bench_site_wait(&site, 0);
     double filled = bench_seconds() - from;
-    if (!folder_list(site.store, site.mailboxes[0], folders, FOLDERS_MAX, &count, &err))
+    if (!folder_list(site.store, site.mailboxes[0], &folders, &count, &err))
         bench_end("%s", err.text);
     look(&site, QUEUE_NOTIFICATION); /* it hears of what it has created itself */
     double cpu = 0, exchange = 0, wall = 0;
@@ -173,5 +173,6 @@ void bench_resync(const struct bench_options *options)
              1000 * cpu / repeats, 1000 * exchange / repeats, 1000 * wall / repeats);
     add_figure("resync, large mailbox", "every folder listed anew and compared", resync, bare,
                repeats, note);
+    free(folders);
     bench_site_close(&site);
 }

@@ -81,7 +81,7 @@ void bench_site_mailboxes(struct bench_site *site, long count)
         snprintf(mailbox.smtp, sizeof mailbox.smtp, "box%ld@example.net", i);
         ok = mailbox_add(site->store, &mailbox, &err) &&
              queue_push(site->store, mailbox.id, QUEUE_CHANGE, 0, &err);
-        strcpy(site->mailboxes[i], mailbox.id);
+        snprintf(site->mailboxes[i], sizeof site->mailboxes[i], "%s", mailbox.id);
     }
     if (!ok || !store_commit(site->store, &err))
         bench_end("%s", err.text);

@@ -88,8 +88,8 @@ static void run_chosen(fuzz_fn *run, const unsigned char *choice, size_t count,
 static void run_document(const char *path, const struct buf *input, void *arg)
 {
     (void)path, (void)arg;
-    for (unsigned char selector = 0; selector < SELECTORS; selector++)
-        run_chosen(fuzz_ews_response, &selector, 1, input);
+    for (int i = 0; i < SELECTORS; i++)
+        run_chosen(fuzz_ews_response, (const unsigned char[]){(unsigned char)i}, 1, input);
     run_chosen(fuzz_xml, (const unsigned char[]){0, 0}, 2, input);
     run_chosen(fuzz_xml, (const unsigned char[]){7, 2}, 2, input);
     run_chosen(fuzz_xml, (const unsigned char[]){1, 1}, 2, input);
