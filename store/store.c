@@ -18,7 +18,7 @@
 
 /* A stamp: milliseconds since 1970, a counter within the millisecond, the node. */
 enum { STAMP_NODE_BITS = 4, STAMP_COUNTER_BITS = 16 };
-enum { CHECKPOINT_PAGES = 1000, LOCK_PAUSE_MS = 2 };
+enum { CHECKPOINT_BYTES = 4 << 20, LOCK_PAUSE_MS = 2 };
 
 static struct wall system_now(void *arg)
 {
@@ -210,10 +210,22 @@ void store_rollback(struct store *store)
     unlock(store);
 }
 
+/* Whoever wrote it: sibctl writes and ends, the services that stay look. */
+static bool log_has_grown(const struct store *store)
+{
+    char path[LIMIT_PATH];
+    struct stat st;
+
+    if (store->memory)
+        return false;
+    snprintf(path, sizeof path, "%s/store.db-wal", store->state_dir);
+    return stat(path, &st) == 0 && st.st_size >= CHECKPOINT_BYTES;
+}
+
 bool store_checkpoint(struct store *store, struct err *err)
 {
     assert(!store->in_tx);
-    if (store->wal_pages < CHECKPOINT_PAGES)
+    if (store->broken || !log_has_grown(store))
         return true;
     if (!lock(store, err))
         return false;
@@ -225,16 +237,7 @@ bool store_checkpoint(struct store *store, struct err *err)
     unlock(store);
     if (code == SQLITE_BUSY) /* a reader stands in the way; the next time will do */
         return true;
-    store->wal_pages = 0;
     return code == SQLITE_OK || db_error(store, "checkpoint", err);
-}
-
-static int wal_grew(void *arg, sqlite3 *db, const char *name, int pages)
-{
-    (void)db;
-    (void)name;
-    ((struct store *)arg)->wal_pages = pages;
-    return SQLITE_OK;
 }
 
 /* ---- opening ---- */
@@ -352,7 +355,6 @@ struct store *store_open(const struct store_options *options, struct err *err)
         store_close(&store);
         return NULL;
     }
-    sqlite3_wal_hook(store->db, wal_grew, store);
     return store;
 }
 

@@ -19,7 +19,6 @@ struct store {
     int64_t stamp; /* last one given in this transaction, or read at its beginning */
     int64_t row;
     bool counters_changed;
-    int wal_pages; /* in the write-ahead log after the last commit */
     struct {
         const char *sql; /* by address of the literal */
         sqlite3_stmt *stmt;

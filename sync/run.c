@@ -137,8 +137,7 @@ struct run *run_start(const struct run_deps *deps, struct remote *remote,
         destroy(run);
         return NULL;
     }
-    for (int i = 0; i < RUN_PARALLEL; i++)
-        run->work[i].run = run;
+    run->work.run = run;
     err_clear(&err);
     if (!prepare(run, &err))
         run_fail(run, &err);
@@ -154,7 +153,6 @@ void run_cancel(struct run **run)
 {
     if (*run) {
         remote_cancel((*run)->remote, &(*run)->call);
-        run_out_cancel(*run);
         destroy(*run);
     }
     *run = NULL;

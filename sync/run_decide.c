@@ -5,7 +5,9 @@
 
 #include "base/id.h"
 #include "base/text.h"
+#include "store/audio.h"
 #include "store/history.h"
+#include "sync/compose.h"
 
 struct facts {
     struct item_row items[CHOOSE_ITEMS_MAX];
@@ -243,6 +245,15 @@ static void agree(struct run_work *work, const struct plan *plan, enum plan_ther
     text_copy(agreed->version, sizeof agreed->version, item->version);
 }
 
+/* Never an item without its audio. */
+static bool audio_is_there(const struct run_work *work, struct err *err)
+{
+    char path[LIMIT_PATH];
+
+    return !compose_has_audio(&work->message) ||
+           audio_path(work->run->deps.store, work->message.audio, path, err);
+}
+
 static bool plan_create(struct run_work *work, struct err *err)
 {
     struct run *run = work->run;
@@ -253,6 +264,11 @@ static bool plan_create(struct run_work *work, struct err *err)
         run->result.deferred++;
         work->step = STEP_NONE;
         return true;
+    }
+    struct err said;
+    if (!audio_is_there(work, &said)) {
+        work->step = STEP_NONE;
+        return run_refuse(work, &said, err);
     }
     text_copy(work->target, sizeof work->target, root_folder(run, REMOTE_INBOX));
     work->step = STEP_CREATE;
@@ -303,7 +319,7 @@ static bool next_step(struct run_work *work, const struct plan *plan, struct err
     return message_mark_clean(work->run->deps.store, work->id, message->row, err);
 }
 
-static bool decide(struct run_work *work, struct err *err)
+bool run_decide(struct run_work *work, struct err *err)
 {
     static struct facts
         facts; /* large, and one at a time: no call is made while it is in use */
@@ -340,13 +356,4 @@ static bool decide(struct run_work *work, struct err *err)
         return false;
     /* Taking in changed the row: what is sent, and when it is clean, goes by the new one. */
     return message_get(store, work->id, &work->message, err) && next_step(work, &plan, err);
-}
-
-bool run_decide(struct run_work *work)
-{
-    struct run *run = work->run;
-    struct err err;
-
-    err_clear(&err);
-    return run_begin(run) && run_commit(run, decide(work, &err), &err);
 }

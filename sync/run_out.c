@@ -1,4 +1,4 @@
-/* The run's way out: the messages that are not agreed, a few at once, step by step. */
+/* The run's way out: the messages that are not agreed, one after the other, step by step. */
 #include "sync/run_private.h"
 
 #include <stdio.h>
@@ -10,9 +10,7 @@
 #include "store/audio.h"
 #include "sync/compose.h"
 
-enum { MESSAGES_A_TURN = 32, JOB_EVERY = 16, BODY_BYTES_MAX = LIMIT_TRANSCRIPT + 4096 };
-
-static void advance(struct run_work *work);
+enum { MESSAGES_A_TURN = 64, JOB_EVERY = 16, BODY_BYTES_MAX = LIMIT_TRANSCRIPT + 4096 };
 
 /* ---- the list of messages ---- */
 
@@ -65,90 +63,23 @@ static bool begin_out(struct run *run, struct err *err)
     return true;
 }
 
-/* ---- progress of a job ---- */
-
-static void job_step(struct run *run, bool end)
-{
-    struct err err;
-
-    if (!run->job.id)
-        return;
-    if (!end && ++run->job.done % JOB_EVERY != 0)
-        return;
-    if (end && !run->result.again) {
-        text_copy(run->job.state, sizeof run->job.state, run->stop ? "failed" : "done");
-        text_copy(run->job.error, sizeof run->job.error, run->result.err.text);
-        run->job.done = run->job.total;
-        run->job.ended_ms = store_now(run->deps.store).ms;
-    }
-    if (run_begin(run))
-        run_commit(run, job_update(run->deps.store, &run->job, &err), &err);
-}
-
 /* ---- steps ---- */
 
-static void finished(struct run_work *work)
-{
-    work->busy = false;
-    job_step(work->run, false);
-    run_next(work->run, RUN_OUT);
-}
-
-static void answered(struct run_work *work, const struct err *err, const struct remote_ref *ref)
-{
-    bool ok;
-
-    work->call = NULL;
-    /* Removing what is not there is done. */
-    if (err->kind == ERR_GONE &&
-        (work->step == STEP_REMOVE || work->step == STEP_REMOVE_SURPLUS))
-        ok = run_record(work, NULL);
-    else if (err->kind != ERR_OK) {
-        run_record_failure(work, err);
-        ok = false;
-    } else {
-        ok = run_record(work, ref);
-    }
-    if (ok && !work->run->stop)
-        advance(work);
-    else
-        finished(work);
-}
-
-static void ref_came(const struct err *err, const struct remote_ref *ref, void *arg)
-{
-    answered(arg, err, ref);
-}
-
-static void removed(const struct err *err, void *arg)
-{
-    answered(arg, err, NULL);
-}
-
-/* The message cannot be sent as it is (its audio is not there): as if it had been refused. */
-static void cannot_send(struct run_work *work, struct err *err)
-{
-    err->scope = ERR_SCOPE_ITEM;
-    err->when = ERR_WHEN_NEVER;
-    err->effect = ERR_EFFECT_NONE;
-    err->kind = ERR_REFUSED;
-    run_record_failure(work, err);
-    finished(work);
-}
+static void ref_came(const struct err *err, const struct remote_ref *ref, void *arg);
+static void removed(const struct err *err, void *arg);
 
 static void create(struct run_work *work)
 {
     struct run *run = work->run;
     const struct message *message = &work->message;
-    char path[LIMIT_PATH];
+    char path[LIMIT_PATH] = "";
+    struct err gone;
     struct buf body;
-    struct err err;
-    bool audio = compose_has_audio(message);
 
-    if (audio && !audio_path(run->deps.store, message->audio, path, &err)) {
-        cannot_send(work, &err);
-        return;
-    }
+    /* Looked for when it was planned; should it be gone since, opening it says so. */
+    bool audio = compose_has_audio(message);
+    if (audio)
+        audio_path(run->deps.store, message->audio, path, &gone);
     char *transcript = message_transcript(run->deps.store, message->id);
     buf_init(&body, BODY_BYTES_MAX);
     compose_body(message, transcript, &body);
@@ -172,72 +103,124 @@ static void create(struct run_work *work)
         .audio_name = COMPOSE_AUDIO_NAME,
         .audio_type = COMPOSE_AUDIO_TYPE,
     };
-    work->call = run->remote->ops->create(run->remote, &item, ref_came, work);
+    run->call = run->remote->ops->create(run->remote, &item, ref_came, run);
     buf_clear(&body);
 }
 
-static void start_call(struct run_work *work)
+static void start_call(struct run *run)
 {
-    struct remote *remote = work->run->remote;
+    struct remote *remote = run->remote;
+    struct run_work *work = &run->work;
 
     crash_point("run.before-request");
     switch (work->step) {
-    case STEP_CREATE: create(work); return;
+    case STEP_CREATE: create(work); break;
     case STEP_SET:
-        work->call = remote->ops->set(remote, work->item.id, work->item.version, &work->fields,
-                                      ref_came, work);
-        return;
+        run->call = remote->ops->set(remote, work->item.id, work->item.version, &work->fields,
+                                     ref_came, run);
+        break;
     case STEP_MOVE:
-        work->call = remote->ops->move(remote, work->item.id, work->target, ref_came, work);
-        return;
+        run->call = remote->ops->move(remote, work->item.id, work->target, ref_came, run);
+        break;
     case STEP_REMOVE:
     case STEP_REMOVE_SURPLUS:
-        work->call = remote->ops->remove(remote, work->item.id, removed, work);
-        return;
+        run->call = remote->ops->remove(remote, work->item.id, removed, run);
+        break;
     case STEP_NONE: return;
     }
+    run_check_call(run);
 }
 
-/* Plan and take one step; when nothing is left to do the work is finished. */
-static void advance(struct run_work *work)
+/* ---- planning ---- */
+
+static bool note_progress(struct run *run, struct err *err)
 {
-    if (!run_decide(work) || work->step == STEP_NONE) {
-        finished(work);
-        return;
-    }
-    if (work->steps++ == RUN_STEPS_MAX) {
-        log_warning(&work->run->log,
-                    "message %s does not come to rest; it is looked at again later", work->id);
-        work->run->result.again = work->run->result.count_attempt = true;
-        finished(work);
-        return;
-    }
-    start_call(work);
-    if (work->call || !work->busy)
-        return;
-    struct err err;
-    err_set(&err, ERR_SYSTEM, "out of memory");
-    err.scope = ERR_SCOPE_MAILBOX;
-    run_record_failure(work, &err);
-    finished(work);
+    if (!run->job.id || ++run->job.done % JOB_EVERY != 0)
+        return true;
+    return job_update(run->deps.store, &run->job, err);
 }
 
-static struct run_work *free_work(struct run *run)
+/* (tx) Plan for the message at hand and those after it, until a step needs the other side. */
+static bool plan_messages(struct run *run, struct err *err)
 {
-    for (int i = 0; i < RUN_PARALLEL; i++) {
-        if (!run->work[i].busy)
-            return &run->work[i];
-    }
-    return NULL;
-}
+    struct run_work *work = &run->work;
 
-static bool any_busy(const struct run *run)
-{
-    for (int i = 0; i < RUN_PARALLEL; i++) {
-        if (run->work[i].busy)
+    work->step = STEP_NONE;
+    for (int n = 0; n < MESSAGES_A_TURN && !run->stop; n++) {
+        if (!work->open && run->message_at == run->message_count)
             return true;
+        if (!work->open) {
+            memcpy(work->id, run->messages[run->message_at++], sizeof work->id);
+            work->steps = 0;
+            work->open = true;
+        }
+        if (!run_decide(work, err))
+            return false;
+        if (work->step != STEP_NONE && work->steps++ < RUN_STEPS_MAX)
+            return true;
+        if (work->step != STEP_NONE) {
+            log_warning(&run->log,
+                        "message %s does not come to rest; it is looked at again later",
+                        work->id);
+            run->result.again = run->result.count_attempt = true;
+            work->step = STEP_NONE;
+        }
+        work->open = false;
+        if (!note_progress(run, err))
+            return false;
     }
-    return false;
+    return true;
+}
+
+/* One transaction: write down what came of the last step (said NULL: there was none), and plan
+ * on. Then the next step goes out. */
+static void plan_on(struct run *run, const struct err *said, const struct remote_ref *ref)
+{
+    struct err err;
+
+    err_clear(&err);
+    if (!run_begin(run) || !run_commit(run,
+                                       (!said || run_record(&run->work, said, ref, &err)) &&
+                                           plan_messages(run, &err),
+                                       &err))
+        run_next(run, RUN_DONE);
+    else if (run->work.step != STEP_NONE)
+        start_call(run);
+    else
+        run_next(run, RUN_OUT);
+}
+
+static void answered(struct run *run, const struct err *said, const struct remote_ref *ref)
+{
+    run->call = NULL;
+    crash_point("run.answered");
+    plan_on(run, said, ref);
+}
+
+static void ref_came(const struct err *err, const struct remote_ref *ref, void *arg)
+{
+    answered(arg, err, ref);
+}
+
+static void removed(const struct err *err, void *arg)
+{
+    answered(arg, err, NULL);
+}
+
+/* ---- the phase ---- */
+
+static void end_job(struct run *run)
+{
+    struct err err;
+
+    if (!run->job.id || run->result.again)
+        return;
+    text_copy(run->job.state, sizeof run->job.state, run->stop ? "failed" : "done");
+    text_copy(run->job.error, sizeof run->job.error, run->result.err.text);
+    run->job.done = run->job.total;
+    run->job.ended_ms = store_now(run->deps.store).ms;
+    if (run_begin(run))
+        run_commit(run, job_update(run->deps.store, &run->job, &err), &err);
 }
 
 static void end_out(struct run *run)
@@ -251,40 +234,19 @@ static void end_out(struct run *run)
         return;
     }
     run->result.again = run->result.again || run->look_again;
-    job_step(run, true);
+    end_job(run);
     run_next(run, RUN_DONE);
 }
 
 void run_out(struct run *run)
 {
     struct err err;
-    struct run_work *work;
 
-    if (!run->messages && !run->stop && !any_busy(run)) {
-        err_clear(&err);
-        if (!begin_out(run, &err))
-            run_fail(run, &err);
-    }
-    for (int n = 0; !run->stop && run->message_at < run->message_count && n < MESSAGES_A_TURN;
-         n++) {
-        work = free_work(run);
-        if (!work)
-            return; /* goes on when one is finished */
-        work->busy = true;
-        work->steps = 0;
-        text_copy(work->id, sizeof work->id, run->messages[run->message_at++]);
-        advance(work);
-    }
-    if (any_busy(run))
-        return;
-    if (!run->stop && run->message_at < run->message_count)
-        run_next(run, RUN_OUT);
-    else
+    err_clear(&err);
+    if (!run->messages && !run->stop && !begin_out(run, &err))
+        run_fail(run, &err);
+    if (run->stop || (!run->work.open && run->message_at == run->message_count))
         end_out(run);
-}
-
-void run_out_cancel(struct run *run)
-{
-    for (int i = 0; i < RUN_PARALLEL; i++)
-        remote_cancel(run->remote, &run->work[i].call);
+    else
+        plan_on(run, NULL, NULL);
 }

@@ -8,7 +8,6 @@
 #include "sync/run.h"
 
 enum {
-    RUN_PARALLEL = 1,   /* messages of one mailbox under way at once: one writer a mailbox */
     RUN_STEPS_MAX = 8,  /* steps for one message in one run */
     RUN_PASSES_MAX = 4, /* looks over all folders in one run */
     RUN_PASSES_IN_DOUBT = 2,
@@ -19,11 +18,10 @@ enum run_phase { RUN_FOLDERS, RUN_WATCH, RUN_IN, RUN_OUT, RUN_DONE };
 /* What a step asks of the other side. */
 enum run_step { STEP_NONE, STEP_SET, STEP_CREATE, STEP_MOVE, STEP_REMOVE, STEP_REMOVE_SURPLUS };
 
-/* One message on its way out. */
+/* The message on its way out: one at a time, for a mailbox has one writer. */
 struct run_work {
     struct run *run;
-    struct remote_call *call;
-    bool busy;
+    bool open; /* it is not at rest yet */
     int steps;
     char id[LIMIT_UUID];
     /* the facts, as read in the transaction that planned the present step */
@@ -68,9 +66,8 @@ struct run {
     /* out */
     char (*messages)[LIMIT_UUID];
     int message_count, message_at, message_cap;
-    struct run_work work[RUN_PARALLEL];
+    struct run_work work;
     struct job job; /* id 0: none */
-    bool job_changed;
 };
 
 /* run.c */
@@ -92,16 +89,16 @@ void run_in(struct run *run);
 
 /* run_out.c */
 void run_out(struct run *run);
-void run_out_cancel(struct run *run);
 
-/* run_decide.c: read the facts of work->id, plan, take in what the other side changed, and
- * choose the next step (in one transaction, begun and ended here). STEP_NONE: nothing is left
- * to do, or it must wait. False: the run cannot go on. */
-bool run_decide(struct run_work *work);
+/* run_decide.c (tx): read the facts of work->id, plan, take in what the other side changed, and
+ * choose the next step. STEP_NONE: nothing is left to do, or it must wait. */
+bool run_decide(struct run_work *work, struct err *err);
 
-/* run_record.c: what came of a step. */
-bool run_record(struct run_work *work, const struct remote_ref *ref);
-/* True: the message may be tried again at once (after a look). */
-void run_record_failure(struct run_work *work, const struct err *err);
+/* run_record.c (tx): what came of the step. said->kind ERR_OK: it was done (ref: what the item
+ * is called now; NULL for a removal). */
+bool run_record(struct run_work *work, const struct err *said, const struct remote_ref *ref,
+                struct err *err);
+/* (tx) The message is refused: counted, and set aside after LIMIT_SET_ASIDE_AFTER times. */
+bool run_refuse(struct run_work *work, const struct err *said, struct err *err);
 
 #endif

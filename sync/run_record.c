@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/crash.h"
 #include "base/text.h"
 #include "store/alarm.h"
 #include "store/history.h"
@@ -88,7 +87,7 @@ static bool record_removed(struct run_work *work, struct err *err)
     return agreed_set(store, work->id, &work->agreed, err);
 }
 
-static bool record(struct run_work *work, const struct remote_ref *ref, struct err *err)
+static bool record_done(struct run_work *work, const struct remote_ref *ref, struct err *err)
 {
     struct run_result *result = &work->run->result;
     struct store *store = work->run->deps.store;
@@ -125,19 +124,9 @@ static bool record(struct run_work *work, const struct remote_ref *ref, struct e
     return true;
 }
 
-bool run_record(struct run_work *work, const struct remote_ref *ref)
-{
-    struct run *run = work->run;
-    struct err err;
-
-    crash_point("run.answered");
-    err_clear(&err);
-    return run_begin(run) && run_commit(run, record(work, ref, &err), &err);
-}
-
 /* ---- failures ---- */
 
-static bool refused(struct run_work *work, const struct err *said, struct err *err)
+bool run_refuse(struct run_work *work, const struct err *said, struct err *err)
 {
     struct store *store = work->run->deps.store;
     const char *mailbox = work->run->mailbox.id;
@@ -164,7 +153,7 @@ static bool is_refusal(const struct err *err)
            err->effect == ERR_EFFECT_NONE && err->kind != ERR_FULL;
 }
 
-static bool write_failure(struct run_work *work, const struct err *said, struct err *err)
+static bool record_failed(struct run_work *work, const struct err *said, struct err *err)
 {
     struct run *run = work->run;
     struct store *store = run->deps.store;
@@ -182,7 +171,7 @@ static bool write_failure(struct run_work *work, const struct err *said, struct 
         run->look_again = true;
         return item_drop(store, run->mailbox.id, work->item.id, "", &known, err);
     }
-    return !is_refusal(said) || refused(work, said, err);
+    return !is_refusal(said) || run_refuse(work, said, err);
 }
 
 /* What the failure means for the run, beside what was written down. */
@@ -211,14 +200,22 @@ static void judge(struct run_work *work, const struct err *said)
         run->stop = stopped;
 }
 
-void run_record_failure(struct run_work *work, const struct err *said)
+/* Removing what is not there is done. */
+static bool is_done(const struct run_work *work, const struct err *said)
 {
-    struct run *run = work->run;
-    struct err err;
+    bool removal = work->step == STEP_REMOVE || work->step == STEP_REMOVE_SURPLUS;
 
-    log_debug(&run->log, "message %s: %s (effect %s)", work->id, said->text,
+    return said->kind == ERR_OK || (removal && said->kind == ERR_GONE);
+}
+
+bool run_record(struct run_work *work, const struct err *said, const struct remote_ref *ref,
+                struct err *err)
+{
+    if (is_done(work, said))
+        return record_done(work, ref, err);
+    log_debug(&work->run->log, "message %s: %s (effect %s)", work->id, said->text,
               said->effect == ERR_EFFECT_UNKNOWN ? "unknown" : "none");
-    err_clear(&err);
-    if (run_begin(run) && run_commit(run, write_failure(work, said, &err), &err))
-        judge(work, said);
+    work->open = false; /* it is looked at again in another pass or run */
+    judge(work, said);
+    return record_failed(work, said, err);
 }

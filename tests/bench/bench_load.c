@@ -74,6 +74,7 @@ static void turn(CURLM *multi, const struct bench_load *load, long *begun, long 
 {
     CURLMsg *message;
     int running, left;
+    long before = *ended;
 
     curl_multi_perform(multi, &running);
     while ((message = curl_multi_info_read(multi, &left))) {
@@ -85,8 +86,7 @@ static void turn(CURLM *multi, const struct bench_load *load, long *begun, long 
         if (*begun < load->count)
             start(lane, multi, (*begun)++);
     }
-    curl_multi_perform(multi, &running);
-    if (*ended < load->count)
+    if (*ended == before) /* else what was begun now wants its first turn */
         curl_multi_poll(multi, NULL, 0, 1000, NULL);
 }
 

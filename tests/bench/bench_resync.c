@@ -6,6 +6,7 @@
 
 #include "base/poke.h"
 #include "ews/request.h"
+#include "queue/job.h"
 #include "queue/queue.h"
 #include "store/mailbox.h"
 #include "store/mapping.h"
@@ -33,17 +34,25 @@ static void fill(struct bench_site *site, long count)
 /* Milliseconds from the wish to its end. */
 static double look(struct bench_site *site, enum queue_reason reason)
 {
-    int64_t since = clock_wall().ms;
+    int64_t since = clock_wall().ms, id = 0;
+    struct job job = {.state = "waiting"};
+    bool resync = reason == QUEUE_RESYNC;
     struct err err;
 
     bench_sleep_ms(2); /* the end is told by a later millisecond */
     double from = bench_seconds();
     if (!store_begin(site->store, &err) ||
+        (resync && !job_ask(site->store, site->mailboxes[0], "resync", &id, &err)) ||
         !queue_push(site->store, site->mailboxes[0], reason, 0, &err) ||
         !store_commit(site->store, &err))
         bench_end("%s", err.text);
     poke_send(site->dir, "sync");
     bench_site_wait(site, since);
+    while (resync && strcmp(job.state, "done") != 0) {
+        if (!job_get(site->store, id, &job, &err) || strcmp(job.state, "failed") == 0)
+            bench_end("a resync failed: %s", job.error);
+        bench_sleep_ms(1);
+    }
     return (bench_seconds() - from) * 1000;
 }
 

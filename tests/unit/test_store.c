@@ -21,7 +21,7 @@
 
 #include "base/text.h"
 #include "store/audio.h"
-#include "store/store_private.h"
+#include "store/db.h"
 #include "tests/support/site.h"
 #include "tests/support/store_fixture.h"
 
@@ -507,6 +507,21 @@ static void a_checkpoint_shrinks_the_log(void **state)
     assert_true(sf_size(f, "store.db-wal") > 0);
 }
 
+/* sibctl writes and ends; the services that stay must see to the log. */
+static void a_log_that_another_process_wrote_is_shrunk_too(void **state)
+{
+    struct store_fixture *f = *state;
+    struct store *other = sf_open(f, 1);
+
+    for (int i = 0; i < 120; i++)
+        sf_ok(f, add_long(other, f->id, &f->err));
+    store_close(&other);
+    assert_true(sf_size(f, "store.db-wal") > 4000000);
+    sf_ok(f, store_checkpoint(f->store, &f->err));
+    assert_int_equal(sf_size(f, "store.db-wal"), 0);
+    assert_int_equal(sf_count(f, f->store), 120);
+}
+
 struct in_the_way {
     struct store_fixture *f;
     bool ok;
@@ -558,18 +573,35 @@ static void nobody_else_copies_the_log(void **state)
 
 /* ---- a full disk ---- */
 
-static void the_reserve_is_made_with_the_first_audio_and_released(void **state)
+/* The database may have so many pages: SQLite then says what it says of a full disk. */
+static void allow_pages(struct store_fixture *f, const char *pragma)
+{
+    sqlite3_stmt *stmt = db_query(f->store, &f->err, pragma, "");
+
+    sf_ok(f, stmt && db_next(f->store, stmt, &f->err) > 0);
+    db_end(stmt);
+}
+
+static void the_reserve_is_made_with_the_first_audio_and_given_up_when_full(void **state)
 {
     struct store_fixture *f = *state;
     struct audio_info info;
+    int64_t count = 0;
 
     assert_int_equal(sf_size(f, "reserve"), -1);
     sf_ok(f, audio_import(f->store, site_fixture("en-short-pcm16.wav"), &info, &f->err));
     assert_int_equal(sf_size(f, "reserve"), LIMIT_DISK_RESERVE);
     assert_int_equal(mode_of(f, "reserve"), 0600);
-    store_reserve_release(f->store);
+    allow_pages(f, "PRAGMA max_page_count = 100");
+    while (count < 100 && add_long(f->store, f->id, &f->err))
+        count++;
+    assert_int_equal(f->err.kind, ERR_FULL);
     assert_int_equal(sf_size(f, "reserve"), -1);
-    store_reserve_release(f->store);
+    assert_int_equal(sf_count(f, f->store), count);
+    allow_pages(f, "PRAGMA max_page_count = 10000");
+    sf_ok(f, add_long(f->store, f->id, &f->err));
+    sf_ok(f, audio_import(f->store, site_fixture("en-short-pcm16.wav"), &info, &f->err));
+    assert_int_equal(sf_size(f, "reserve"), LIMIT_DISK_RESERVE);
 }
 
 /* A small disk at the state-dir; false: this account may not mount one. */
@@ -688,9 +720,10 @@ int main(void)
         PROMISE(a_writer_killed_in_its_transaction_holds_up_nobody),
         PROMISE(what_was_committed_survives_a_kill_at_any_moment),
         PROMISE(a_checkpoint_shrinks_the_log),
+        PROMISE(a_log_that_another_process_wrote_is_shrunk_too),
         PROMISE(a_reader_in_the_way_of_a_checkpoint_holds_up_no_writer),
         PROMISE(nobody_else_copies_the_log),
-        PROMISE(the_reserve_is_made_with_the_first_audio_and_released),
+        PROMISE(the_reserve_is_made_with_the_first_audio_and_given_up_when_full),
         cmocka_unit_test_setup_teardown(a_full_disk_is_said_so_and_all_works_again_afterwards,
                                         sf_set_up_on_disk, unmount),
     };
