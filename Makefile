@@ -36,7 +36,8 @@ MAIN_SRC    := $(addsuffix .c,$(MAINS))
 lib_src      = $(filter-out $(MAIN_SRC),$(sort $(wildcard $(1)/*.c)))
 EXCHANGE_SRC := $(filter-out $(MAIN_SRC),$(sort $(wildcard tests/exchange/*.c)))
 TEST_SUPPORT := $(sort $(wildcard tests/support/*.c))
-TEST_SRC    := $(sort $(wildcard tests/unit/test_*.c))
+FUZZ_SRC    := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+TEST_SRC    := $(sort $(wildcard tests/unit/test_*.c tests/fuzz/test_*.c))
 ALL_SRC     := $(foreach f,$(FOLDERS),$(wildcard $(f)/*.c)) $(wildcard tests/*/*.c)
 ALL_HDR     := $(foreach f,$(FOLDERS),$(wildcard $(f)/*.h)) $(wildcard tests/*/*.h)
 
@@ -50,6 +51,7 @@ say = @$(if $(V),true,printf '  %-4s %s\n' "$(1)" "$(2)")
 define build_rules
 $(foreach f,$(FOLDERS),$(eval $(1)_$(f)_obj := $(patsubst %.c,$(1)/obj/%.o,$(call lib_src,$(f)))))
 $(eval $(1)_exchange_obj := $(patsubst %.c,$(1)/obj/%.o,$(EXCHANGE_SRC)))
+$(eval $(1)_fuzz_obj := $(patsubst %.c,$(1)/obj/%.o,$(FUZZ_SRC)))
 $(eval $(1)_support_obj := $(patsubst %.c,$(1)/obj/%.o,$(TEST_SUPPORT)))
 
 $(1)/obj/%.o: %.c | .deps-installed
@@ -67,6 +69,9 @@ $(1)/lib/libexchange.a: $($(1)_exchange_obj)
 $(1)/lib/libsupport.a: $($(1)_support_obj)
 	$(Q)mkdir -p $$(@D); rm -f $$@; ar rcs $$@ $$^
 
+$(1)/lib/libfuzz.a: $($(1)_fuzz_obj)
+	$(Q)mkdir -p $$(@D); rm -f $$@; ar rcs $$@ $$^
+
 $(eval $(1)_libs := $(foreach f,$(LINK_ORDER),$(if $($(1)_$(f)_obj),$(1)/lib/lib$(f).a)))
 $(foreach m,$(MAINS),$(if $(wildcard $(m).c),$(1)/bin/$(call prog_name,$(m)): $(1)/obj/$(m).o $(1)/lib/libexchange.a $($(1)_libs)
 	$$(call say,LD,$$@)
@@ -74,10 +79,10 @@ $(foreach m,$(MAINS),$(if $(wildcard $(m).c),$(1)/bin/$(call prog_name,$(m)): $(
 	$(Q)$(CC) $(2) $(3) -o $$@ $$(filter %.o,$$^) $(if $(findstring exchange,$(m)),$(1)/lib/libexchange.a) $($(1)_libs) $$(PC_LIBS)
 
 ))
-$(foreach t,$(TEST_SRC),$(1)/tests/$(basename $(notdir $(t))): $(1)/obj/$(basename $(t)).o $(1)/lib/libsupport.a $(1)/lib/libexchange.a $($(1)_libs)
+$(foreach t,$(TEST_SRC),$(1)/tests/$(basename $(notdir $(t))): $(1)/obj/$(basename $(t)).o $(1)/lib/libsupport.a $(1)/lib/libfuzz.a $(1)/lib/libexchange.a $($(1)_libs)
 	$$(call say,LD,$$@)
 	$(Q)mkdir -p $$(@D)
-	$(Q)$(CC) $(2) $(3) -o $$@ $$(filter %.o,$$^) $(1)/lib/libsupport.a $(1)/lib/libexchange.a $($(1)_libs) $$(PC_LIBS) -lcmocka
+	$(Q)$(CC) $(2) $(3) -o $$@ $$(filter %.o,$$^) $(1)/lib/libsupport.a $(1)/lib/libfuzz.a $(1)/lib/libexchange.a $($(1)_libs) $$(PC_LIBS) -lcmocka
 
 )
 -include $$(shell find $(1)/obj -name '*.d' 2>/dev/null)

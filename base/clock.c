@@ -33,7 +33,9 @@ const char *clock_format(struct wall t, char *text)
         seconds--;
     }
     gmtime_r(&seconds, &tm);
-    size_t n = strftime(text, CLOCK_TEXT_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
+    /* Not strftime: it writes the year 1, which Exchange sends for "never", as one digit. */
+    int n = snprintf(text, CLOCK_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02d", tm.tm_year + 1900,
+                     tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
     if (ms)
         snprintf(text + n, CLOCK_TEXT_MAX - n, ".%03dZ", (int)ms);
     else

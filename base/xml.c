@@ -347,10 +347,13 @@ static size_t feed_held(struct xml_reader *reader, const char *bytes, size_t len
     size_t used = 0;
     while (reader->held_len && used < len) {
         reader->held[reader->held_len++] = bytes[used++];
-        if (unfinished_tail((const unsigned char *)reader->held, reader->held_len))
+        size_t tail = unfinished_tail((const unsigned char *)reader->held, reader->held_len);
+        if (tail == reader->held_len)
             continue;
-        parse(reader, reader->held, reader->held_len);
-        reader->held_len = 0;
+        /* Finished; or broken by the byte that came, which may begin a sequence itself. */
+        parse(reader, reader->held, reader->held_len - tail);
+        memmove(reader->held, reader->held + reader->held_len - tail, tail);
+        reader->held_len = tail;
     }
     return used;
 }

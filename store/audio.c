@@ -137,7 +137,7 @@ static bool import_open(struct store *store, int from, const char *path, struct 
 bool audio_import(struct store *store, const char *path, struct audio_info *out,
                   struct err *err)
 {
-    int from = open(path, O_RDONLY | O_CLOEXEC);
+    int from = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe is not waited for */
     if (from < 0)
         return file_error(err, "open", path);
     memset(out, 0, sizeof *out);

@@ -135,7 +135,8 @@ bool item_list(struct store *store, const char *mailbox, const char *message,
                struct item_row *out, int max, int *count, struct err *err);
 /* Is there a message whose agreed item is not in the mirror, and no other item of it either? */
 bool item_any_missing(struct store *store, const char *mailbox, bool *any, struct err *err);
-/* How many such messages there are, and how many messages have an agreed item at all. */
+/* How many such messages there are, and how many messages have an agreed item at all (0, not
+ * counted, when none is missing). */
 bool item_count_missing(struct store *store, const char *mailbox, int64_t *missing,
                         int64_t *agreed, struct err *err);
 bool item_count(struct store *store, const char *mailbox, int64_t *count, struct err *err);

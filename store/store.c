@@ -166,13 +166,17 @@ static bool write_counters(struct store *store, struct err *err)
             db_run(store, err, "UPDATE meta SET value = ? WHERE key = 'row'", "i", store->row));
 }
 
+static bool usable(const struct store *store, struct err *err)
+{
+    return !store->broken ||
+           err_set(err, ERR_IO, "the message store in %s has failed; restart sibd",
+                   store->state_dir);
+}
+
 bool store_begin(struct store *store, struct err *err)
 {
     assert(!store->in_tx);
-    if (store->broken)
-        return err_set(err, ERR_IO, "the message store in %s has failed; restart sibd",
-                       store->state_dir);
-    if (!lock(store, err))
+    if (!usable(store, err) || !lock(store, err))
         return false;
     if (!exec(store, "BEGIN IMMEDIATE", "begin a transaction", err)) {
         unlock(store);
@@ -225,7 +229,9 @@ static bool log_has_grown(const struct store *store)
 bool store_checkpoint(struct store *store, struct err *err)
 {
     assert(!store->in_tx);
-    if (store->broken || !log_has_grown(store))
+    if (!usable(store, err))
+        return false;
+    if (!log_has_grown(store))
         return true;
     if (!lock(store, err))
         return false;

@@ -34,7 +34,7 @@ bool run_in_needed(struct run *run, struct err *err)
     /* Only a change here, and nothing in doubt: it can go out at once. */
     run->need_in =
         run->in_doubt || !run->folders_known || (run->reasons & ~(1u << QUEUE_CHANGE)) != 0;
-    for (int i = 0; i < run->folder_count; i++)
+    for (int i = 0; run->folders && i < run->folder_count; i++)
         run->need_in = run->need_in || !run->folders[i].has_token || run->folders[i].listing;
     return true;
 }

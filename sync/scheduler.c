@@ -221,7 +221,8 @@ static struct run_deps run_deps_for(struct scheduler *scheduler,
                                     const struct config_exchange *exchange)
 {
     const struct config *config = scheduler->deps.config;
-    bool push = exchange->callback_url && strcmp(exchange->notify, "poll") != 0;
+    bool push = exchange->callback_url && config->notify.listen &&
+                strcmp(exchange->notify, "poll") != 0;
 
     return (struct run_deps){
         .loop = scheduler->deps.loop,

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2119,SC2120
 # What the shell tests of this folder share: a place of their own, a stand-in for Exchange and
 # sibd on loopback, and a judge. Sourced with the top of the project as the current folder; sets
 # $dir and kills what it started when the test ends.

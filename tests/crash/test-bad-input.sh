@@ -10,7 +10,7 @@ clean_up() {
 }
 # sysexits.h
 EX_USAGE=64 EX_DATAERR=65 EX_NOINPUT=66 EX_NOUSER=67 EX_UNAVAILABLE=69 EX_CANTCREAT=73
-EX_PROTOCOL=76 EX_CONFIG=78
+EX_CONFIG=78
 
 # refused NAME CODE EXPRESSION COMMAND...: ends with CODE, says on stderr, in a line or two,
 # something that fits the expression, and nothing on stdout.

@@ -16,7 +16,7 @@ all_flags=(- u p s up us -)
 messages=50 kills=20
 
 write_conf 'request-timeout = 2s'
-start_exchange --latency 30
+start_exchange --latency 150 --fault drop:SendNotification:60% # no call helps us to look
 start_sibd
 # shellcheck disable=SC2086
 add_mailboxes $names
@@ -83,7 +83,7 @@ second=$(tail -1 "$promises" | cut -d' ' -f1)
 } 2>/dev/null
 knows() { ctl message show "$1" >/dev/null; }
 check "an_id_that_was_said_survives_the_death_of_everything" knows "$second"
-start_exchange --latency 30
+start_exchange --latency 150 --fault drop:SendNotification:60% # no call helps us to look
 start_sibd
 # shellcheck disable=SC2086
 if ! until_true 60 agree $names; then cat "$dir/compare.out"; fi

@@ -40,13 +40,12 @@ ctl sync resync --all --wait >/dev/null 2>&1 || true
 ctl sync test ann >/dev/null
 until_true 20 agree ann ben || broken "both sides agree"
 
-total=0 bad=0
-for file in "$dir"/dump/*.xml; do
-    total=$((total + 1))
-    xmllint --nonet --noout --schema "$schema" "$file" >"$dir/lint" 2>&1 && continue
-    bad=$((bad + 1))
-    [ "$bad" -gt 5 ] || head -3 "$dir/lint"
-done
+# One call for all: to read the schema takes longer than the requests.
+xmllint --nonet --noout --schema "$schema" "$dir"/dump/*.xml >"$dir/lint" 2>&1 || true
+total=$(find "$dir/dump" -name "*.xml" | wc -l)
+good=$(grep -c ' validates$' "$dir/lint" || true)
+bad=$((total - good))
+grep -v ' validates$' "$dir/lint" | head -10 || true
 echo "# $total requests, $bad do not fit"
 for operation in CreateItem UpdateItem MoveItem DeleteItem SyncFolderItems FindFolder \
     GetFolder Subscribe; do

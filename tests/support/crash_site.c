@@ -15,6 +15,7 @@
 
 #include "base/crash.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "base/id.h"
 #include "ews/notification.h"
 #include "store/watch.h"
@@ -33,8 +34,9 @@ static const char config_text[] =
 void crash_site_make_dir(char *path)
 {
     /* Killed processes lose nothing that the kernel has; a real disk would only be slower. */
-    strcpy(path, access("/dev/shm", W_OK) == 0 ? "/dev/shm/sib-crash-XXXXXX"
-                                               : "/tmp/sib-crash-XXXXXX");
+    text_copy(path, CRASH_DIR_MAX,
+              access("/dev/shm", W_OK) == 0 ? "/dev/shm/sib-crash-XXXXXX"
+                                            : "/tmp/sib-crash-XXXXXX");
     assert_non_null(mkdtemp(path));
 }
 
@@ -89,12 +91,12 @@ static void deliver(const char *url, const char *body, size_t len, const char *s
     enum exchange_push_result result = EXCHANGE_PUSH_OK;
 
     assert_true(notification_parse(body, len, parsed, 8, &count, &err));
-    if (!site->scheduler)
-        result = EXCHANGE_PUSH_FAILED;
-    else if (!watch_find(site->store, strrchr(url, '/') + 1, &watch, &found, &err) || !found ||
-             watch.ended)
+    bool known = site->scheduler &&
+                 watch_find(site->store, strrchr(url, '/') + 1, &watch, &found, &err) &&
+                 found && !watch.ended;
+    if (site->scheduler && !known)
         result = EXCHANGE_PUSH_UNSUBSCRIBE;
-    else if (!mark(site, &watch, &err))
+    else if (!site->scheduler || !mark(site, &watch, &err))
         result = EXCHANGE_PUSH_FAILED;
     exchange_push_answered(site->exchange, subscription, result);
     if (site->scheduler)
@@ -195,23 +197,32 @@ void crash_diary_add(const char *dir, const char *word, int number, const char *
     close(fd);
 }
 
+/* "WORD NUMBER [TEXT]": is it this word and number? said: the text, LIMIT_UUID bytes. */
+static bool read_line(char *line, const char *word, int number, char *said)
+{
+    char *rest = NULL, *end;
+    const char *there = strtok_r(line, " \n", &rest), *digits = strtok_r(NULL, " \n", &rest);
+    const char *text = strtok_r(NULL, " \n", &rest);
+
+    text_copy(said, LIMIT_UUID, text ? text : "");
+    return there && digits && strcmp(there, word) == 0 && strtol(digits, &end, 10) == number &&
+           *end == '\0';
+}
+
 bool crash_diary_find(const char *dir, const char *word, int number, char *text)
 {
-    char path[128], line[128], there[32], said[LIMIT_UUID];
-    int which;
+    char path[128], line[128], said[LIMIT_UUID];
     bool found = false;
 
     diary_path(dir, path, sizeof path);
     FILE *file = fopen(path, "re");
     while (file && !found && fgets(line, sizeof line, file)) {
-        said[0] = '\0';
-        found = sscanf(line, "%31s %d %36s", there, &which, said) >= 2 && which == number &&
-                strcmp(there, word) == 0;
+        found = read_line(line, word, number, said);
     }
     if (file)
         fclose(file);
     if (found && text)
-        strcpy(text, said);
+        text_copy(text, LIMIT_UUID, said);
     return found;
 }
 

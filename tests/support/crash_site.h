@@ -21,6 +21,7 @@ struct crash_life {
 #define CRASH_SITE_START_MS 1795341600000
 
 /* A new folder, in memory where the system has such a place; path: 64 bytes. */
+enum { CRASH_DIR_MAX = 64 }; /* path: so many bytes */
 void crash_site_make_dir(char *path);
 void crash_site_remove_dir(const char *path);
 

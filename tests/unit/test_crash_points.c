@@ -86,7 +86,7 @@ static const char *const wavs[MESSAGES] = {"en-short-pcm16.wav",   "ja-greeting-
                                            "ja-thanks-pcm16.wav",  "en-urgent-ulaw.wav"};
 
 struct scenario {
-    char dir[64];
+    char dir[CRASH_DIR_MAX];
     int copies;
     struct crash_trace *trace;
     long die_again_at; /* in the second life; 0: it comes to its end */
@@ -507,7 +507,7 @@ static void after_a_crash_at_any_point_everything_is_there_once(void **state)
     assert_non_null(names);
     memcpy(names, trace->names, (size_t)points * sizeof *names);
     if (getenv("CRASH_AT"))
-        first = last = atol(getenv("CRASH_AT"));
+        first = last = strtol(getenv("CRASH_AT"), NULL, 10);
     assert_in_range(last, 1, points);
     for (long point = first; point <= last; point++) {
         if (first < last && !tells_something(names, point))

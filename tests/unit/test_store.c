@@ -238,6 +238,8 @@ static void a_damaged_store_answers_nothing_more(void **state)
     assert_false(store_begin(f->store, &f->err));
     assert_int_equal(f->err.kind, ERR_IO);
     assert_non_null(strstr(f->err.text, "restart"));
+    assert_false(store_checkpoint(f->store, &f->err));
+    assert_int_equal(f->err.kind, ERR_IO);
 }
 
 /* ---- transactions ---- */
@@ -262,6 +264,21 @@ static void a_transaction_rolled_back_leaves_nothing(void **state)
     assert_int_equal(sf_count(f, f->store), 1);
     sf_message(f, "next");
     assert_int_equal(sf_get(f, f->id).row, row + 1);
+}
+
+static void after_a_commit_or_a_rollback_others_may_write(void **state)
+{
+    struct store_fixture *f = *state;
+    struct store *other = sf_open(f, 1);
+
+    assert_non_null(other);
+    sf_message(f, "committed");
+    sf_ok(f, add_long(other, f->id, &f->err));
+    sf_begin(f);
+    store_rollback(f->store);
+    sf_ok(f, add_long(other, f->id, &f->err));
+    assert_int_equal(sf_count(f, f->store), 3);
+    store_close(&other);
 }
 
 static void others_see_a_transaction_only_after_its_commit(void **state)
@@ -709,6 +726,7 @@ int main(void)
         PROMISE(several_processes_may_open_a_new_store_at_once),
         PROMISE(a_damaged_store_answers_nothing_more),
         PROMISE(a_transaction_rolled_back_leaves_nothing),
+        PROMISE(after_a_commit_or_a_rollback_others_may_write),
         PROMISE(others_see_a_transaction_only_after_its_commit),
         PROMISE(a_stamp_carries_the_time_of_the_change),
         PROMISE(stamps_only_grow_also_when_the_clock_goes_back),
