@@ -10,7 +10,8 @@ bool agreed_get(struct store *store, const char *message, struct agreed *out, st
     bool found;
     sqlite3_stmt *stmt = db_one(store, err, &found,
                                 "SELECT place, read, urgent, subject, item, folder, version,"
-                                " refusals FROM agreed WHERE message = ?",
+                                " refusals, intent, intent_place, intent_read, intent_urgent,"
+                                " intent_subject, intent_until FROM agreed WHERE message = ?",
                                 "s", message);
     memset(out, 0, sizeof *out);
     if (stmt && found) {
@@ -22,6 +23,12 @@ bool agreed_get(struct store *store, const char *message, struct agreed *out, st
         db_copy(stmt, 5, out->folder, sizeof out->folder);
         db_copy(stmt, 6, out->version, sizeof out->version);
         out->refusals = (int)db_int(stmt, 7);
+        out->intent.what = (unsigned)db_int(stmt, 8);
+        out->intent.place = (enum agreed_place)db_int(stmt, 9);
+        out->intent.read = db_int(stmt, 10) != 0;
+        out->intent.urgent = db_int(stmt, 11) != 0;
+        db_copy(stmt, 12, out->intent.subject, sizeof out->intent.subject);
+        out->intent.until_ms = db_int(stmt, 13);
     }
     db_end(stmt);
     return stmt != NULL;
@@ -30,11 +37,16 @@ bool agreed_get(struct store *store, const char *message, struct agreed *out, st
 bool agreed_set(struct store *store, const char *message, const struct agreed *agreed,
                 struct err *err)
 {
+    const struct intent *intent = &agreed->intent;
+
     return db_run(store, err,
-                  "INSERT OR REPLACE INTO agreed VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                  "sbbbssssbii", message, (int)agreed->place, agreed->read, agreed->urgent,
-                  agreed->subject, agreed->item, agreed->folder, agreed->version,
-                  agreed->refusals, store_stamp(store), db_next_row(store));
+                  "INSERT OR REPLACE INTO agreed"
+                  " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                  "sbbbssssbbbbbsiii", message, (int)agreed->place, agreed->read,
+                  agreed->urgent, agreed->subject, agreed->item, agreed->folder,
+                  agreed->version, agreed->refusals, (int)intent->what, (int)intent->place,
+                  intent->read, intent->urgent, intent->subject, intent->until_ms,
+                  store_stamp(store), db_next_row(store));
 }
 
 bool attempt_begin(struct store *store, const char *mailbox, const struct attempt *attempt,
@@ -49,11 +61,16 @@ bool attempt_begin(struct store *store, const char *mailbox, const struct attemp
 bool attempt_extend(struct store *store, const char *creation, int64_t until_ms,
                     struct err *err)
 {
-    return db_run(
+    bool ok = db_run(
         store, err,
         "UPDATE attempt SET unknown_until = ?1, stamp = ?2, row = ?3"
         " WHERE open = 1 AND node = ?4 AND unknown_until < ?1 AND (?5 = '' OR creation = ?5)",
         "iiibs", until_ms, store_stamp(store), db_next_row(store), store_node(store), creation);
+    return ok &&
+           (creation[0] || db_run(store, err,
+                                  "UPDATE agreed SET intent_until = ?1, stamp = ?2, row = ?3"
+                                  " WHERE intent != 0 AND intent_until < ?1",
+                                  "iii", until_ms, store_stamp(store), db_next_row(store)));
 }
 
 bool attempt_close(struct store *store, const char *creation, struct err *err)

@@ -21,6 +21,19 @@ enum agreed_place {
     AGREED_PLACES,
 };
 
+/* A write to an item that was begun and not yet answered: what it sets. Found on the item by a
+ * look, it was ours, and counts as agreed, so that it is never taken for the act of a person.
+ */
+enum { INTENT_PLACE = 1, INTENT_READ = 2, INTENT_URGENT = 4, INTENT_SUBJECT = 8 };
+
+struct intent {
+    unsigned what; /* INTENT_ bits; 0: none */
+    enum agreed_place place;
+    bool read, urgent;
+    char subject[LIMIT_SUBJECT];
+    int64_t until_ms; /* wall; it may still take effect until then */
+};
+
 struct agreed {
     enum agreed_place place;
     bool read, urgent;
@@ -29,6 +42,7 @@ struct agreed {
     char folder[LIMIT_REMOTE_ID]; /* the remote folder it was in */
     char version[LIMIT_REMOTE_ID];
     int refusals; /* known refusals of this message by the other side */
+    struct intent intent;
 };
 
 bool agreed_get(struct store *store, const char *message, struct agreed *out, struct err *err);
@@ -51,7 +65,8 @@ struct attempt {
 bool attempt_begin(struct store *store, const char *mailbox, const struct attempt *attempt,
                    struct err *err);
 /* (tx) It may take effect until then, if that is later than what is written down. creation "" :
- * all open attempts of this server (their process died: when they went out is not known). */
+ * all open attempts of this server, and all intents (their process died: when they went out is
+ * not known). */
 bool attempt_extend(struct store *store, const char *creation, int64_t until_ms,
                     struct err *err);
 /* (tx) The outcome is known now. */

@@ -22,7 +22,7 @@ static void read_folder(sqlite3_stmt *stmt, struct folder_row *out)
 /* Room for one more row; the rows are large, so there is never much more room than rows. */
 static bool grow(struct folder_row **rows, int count, int *room, struct err *err)
 {
-    if (count < *room)
+    if (*rows && count < *room)
         return true;
     int more = *room ? *room * 2 : 8;
     struct folder_row *grown = realloc(*rows, (size_t)more * sizeof *grown);

@@ -41,8 +41,12 @@ static const char version_1[] =
     "CREATE TABLE agreed("
     " message TEXT PRIMARY KEY, place INTEGER NOT NULL, read INTEGER NOT NULL,"
     " urgent INTEGER NOT NULL, subject TEXT NOT NULL, item TEXT NOT NULL, folder TEXT NOT NULL,"
-    " version TEXT NOT NULL, refusals INTEGER NOT NULL, stamp INTEGER NOT NULL,"
+    " version TEXT NOT NULL, refusals INTEGER NOT NULL, intent INTEGER NOT NULL,"
+    " intent_place INTEGER NOT NULL, intent_read INTEGER NOT NULL,"
+    " intent_urgent INTEGER NOT NULL, intent_subject TEXT NOT NULL,"
+    " intent_until INTEGER NOT NULL, stamp INTEGER NOT NULL,"
     " row INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX agreed_intent ON agreed(intent_until) WHERE intent != 0;"
     "CREATE INDEX agreed_row ON agreed(row);"
 
     "CREATE TABLE attempt("

@@ -131,6 +131,30 @@ static bool adopt(struct run_work *work, const struct facts *facts, struct err *
     return true;
 }
 
+/* A write of ours went unanswered. What the item shows of it is ours, not a person's: it is
+ * agreed. It is remembered until a look that began after its time has seen the item. */
+static void settle_intent(struct run_work *work)
+{
+    struct agreed *agreed = &work->agreed;
+    const struct item_row *item = &work->item;
+    struct intent *intent = &agreed->intent;
+
+    if (intent->what & INTENT_READ && item->read == intent->read)
+        agreed->read = item->read;
+    if (intent->what & INTENT_URGENT && item->urgent == intent->urgent)
+        agreed->urgent = item->urgent;
+    if (intent->what & INTENT_SUBJECT && strcmp(item->subject, intent->subject) == 0)
+        text_copy(agreed->subject, sizeof agreed->subject, item->subject);
+    bool deleted = item->place == REMOTE_DELETED;
+    if (intent->what & INTENT_PLACE && deleted == (intent->place == AGREED_DELETED) &&
+        agreed->place != intent->place) {
+        agreed->place = intent->place;
+        text_copy(agreed->folder, sizeof agreed->folder, item->folder);
+    }
+    if (work->run->passes > 0 && work->run->pass_began_ms >= intent->until_ms)
+        intent->what = 0;
+}
+
 static enum plan_there where(const struct run_work *work, bool present)
 {
     if (!present)
@@ -219,9 +243,9 @@ static bool take_in(struct run_work *work, const struct plan *plan, struct err *
 static bool same_agreed(const struct agreed *a, const struct agreed *b)
 {
     return a->place == b->place && a->read == b->read && a->urgent == b->urgent &&
-           a->refusals == b->refusals && strcmp(a->subject, b->subject) == 0 &&
-           strcmp(a->item, b->item) == 0 && strcmp(a->folder, b->folder) == 0 &&
-           strcmp(a->version, b->version) == 0;
+           a->refusals == b->refusals && a->intent.what == b->intent.what &&
+           strcmp(a->subject, b->subject) == 0 && strcmp(a->item, b->item) == 0 &&
+           strcmp(a->folder, b->folder) == 0 && strcmp(a->version, b->version) == 0;
 }
 
 static void agree(struct run_work *work, const struct plan *plan, enum plan_there there)
@@ -292,6 +316,29 @@ static void plan_move(struct run_work *work, enum remote_place place, enum agree
     text_copy(work->target, sizeof work->target, root_folder(work->run, place));
 }
 
+/* Written down before it goes out, as a create is. */
+static bool intend(struct run_work *work, struct err *err)
+{
+    struct intent *intent = &work->agreed.intent;
+    const struct remote_fields *fields = &work->fields;
+    struct store *store = work->run->deps.store;
+
+    memset(intent, 0, sizeof *intent);
+    if (work->step == STEP_MOVE) {
+        intent->what = INTENT_PLACE;
+        intent->place = work->place;
+    } else {
+        intent->what = (fields->set_read ? INTENT_READ : 0u) |
+                       (fields->set_urgent ? INTENT_URGENT : 0u) |
+                       (fields->set_subject ? INTENT_SUBJECT : 0u);
+        intent->read = fields->read;
+        intent->urgent = fields->urgent;
+        text_copy(intent->subject, sizeof intent->subject, work->message.subject);
+    }
+    intent->until_ms = store_now(store).ms + work->run->deps.in_doubt_ms;
+    return agreed_set(store, work->id, &work->agreed, err);
+}
+
 static bool next_step(struct run_work *work, const struct plan *plan, struct err *err)
 {
     const struct message *message = &work->message;
@@ -307,12 +354,16 @@ static bool next_step(struct run_work *work, const struct plan *plan, struct err
     };
     if (work->fields.set_read || work->fields.set_urgent || work->fields.set_subject) {
         work->step = STEP_SET;
-        return true;
+        return intend(work, err);
     }
     switch (plan->action) {
     case ACTION_CREATE: return plan_create(work, err);
-    case ACTION_MOVE_TO_INBOX: plan_move(work, REMOTE_INBOX, AGREED_INBOX); return true;
-    case ACTION_MOVE_TO_DELETED: plan_move(work, REMOTE_DELETED, AGREED_DELETED); return true;
+    case ACTION_MOVE_TO_INBOX:
+        plan_move(work, REMOTE_INBOX, AGREED_INBOX);
+        return intend(work, err);
+    case ACTION_MOVE_TO_DELETED:
+        plan_move(work, REMOTE_DELETED, AGREED_DELETED);
+        return intend(work, err);
     case ACTION_REMOVE: work->step = STEP_REMOVE; return true;
     default: break;
     }
@@ -348,6 +399,8 @@ bool run_decide(struct run_work *work, struct err *err)
         work->run->result.deferred++;
         return true;
     }
+    if (present)
+        settle_intent(work);
     enum plan_there there = where(work, present);
     struct plan plan = make_plan(work, there);
     agree(work, &plan, there);

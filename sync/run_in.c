@@ -125,6 +125,7 @@ static void after_watch(struct run *run)
     run->folder_at = 0;
     run->dropped = run->look_again; /* what a step did not find went away, too */
     run->look_again = false;
+    run->pass_began_ms = run->need_in ? store_now(run->deps.store).ms : run->pass_began_ms;
     run_next(run, run->need_in ? RUN_IN : RUN_OUT);
 }
 

@@ -60,8 +60,9 @@ struct run {
     int folder_count, folder_at;
     struct remote_call *call;
     char secret[40];
-    int64_t look_began_ms; /* wall; when the first look over freshly listed folders began; 0:
-                              none */
+    /* wall; when the first look over freshly listed folders began, and when the present look
+     * did; 0: none has */
+    int64_t look_began_ms, pass_began_ms;
 
     /* out */
     char (*messages)[LIMIT_UUID];

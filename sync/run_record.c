@@ -68,6 +68,7 @@ static bool record_item(struct run_work *work, const char *old_id, const char *w
     struct store *store = work->run->deps.store;
 
     work->agreed.refusals = 0;
+    work->agreed.intent.what = 0;
     return item_put_own(store, work->run->mailbox.id, old_id, &work->item, err) &&
            agreed_set(store, work->id, &work->agreed, err) && note(work, what, err);
 }
@@ -153,6 +154,21 @@ static bool is_refusal(const struct err *err)
            err->effect == ERR_EFFECT_NONE && err->kind != ERR_FULL;
 }
 
+/* It was not done: forgotten. It may have been: remembered until its time, from now, has
+ * passed. */
+static bool settle_intent(struct run_work *work, const struct err *said, struct err *err)
+{
+    struct intent *intent = &work->agreed.intent;
+
+    if (!intent->what || (work->step != STEP_SET && work->step != STEP_MOVE))
+        return true;
+    if (said->effect == ERR_EFFECT_NONE)
+        intent->what = 0;
+    else
+        intent->until_ms = store_now(work->run->deps.store).ms + work->run->deps.in_doubt_ms;
+    return agreed_set(work->run->deps.store, work->id, &work->agreed, err);
+}
+
 static bool record_failed(struct run_work *work, const struct err *said, struct err *err)
 {
     struct run *run = work->run;
@@ -166,6 +182,8 @@ static bool record_failed(struct run_work *work, const struct err *said, struct 
     if (work->step == STEP_CREATE && said->effect == ERR_EFFECT_UNKNOWN &&
         !attempt_extend(store, work->attempt.creation,
                         store_now(store).ms + run->deps.in_doubt_ms, err))
+        return false;
+    if (!settle_intent(work, said, err))
         return false;
     if (said->kind == ERR_GONE && work->step != STEP_CREATE) {
         run->look_again = true;
