@@ -8,8 +8,6 @@
 #define ALARM_MAILBOX_SUSPENDED "MailboxSuspended"
 #define ALARM_MESSAGE_SET_ASIDE "MessageSetAside"
 #define ALARM_MAILBOX_FULL      "MailboxFull"
-#define ALARM_DISK_FULL         "DiskFull"
-#define ALARM_SYNC_DELAYED      "SyncDelayed"
 
 struct alarm {
     int64_t id;

@@ -1,6 +1,7 @@
 /* The mirror of the other side: its mapped folders, and its items that carry our ids. */
 #include "store/mapping.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,8 +51,10 @@ bool folder_list(struct store *store, const char *mailbox, struct folder_row **o
         return false;
     while (ok && *count < LIMIT_FOLDERS && (next = db_next(store, stmt, err)) > 0) {
         ok = grow(&rows, *count, &room, err);
-        if (ok)
-            read_folder(stmt, &rows[(*count)++]);
+        if (!ok)
+            break;
+        assert(rows);
+        read_folder(stmt, &rows[(*count)++]);
     }
     db_end(stmt);
     if (!ok || next < 0) {
