@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "base/text.h"
 static struct wall fixture_now(void *arg)
 {
     return ((struct store_fixture *)arg)->now;
@@ -43,7 +44,7 @@ static int set_up(void **state, bool memory)
     *state = f;
     f->memory = memory;
     f->now.ms = SF_START_S * 1000LL;
-    strcpy(f->dir, "/tmp/sib-store-XXXXXX");
+    text_copy(f->dir, sizeof f->dir, "/tmp/sib-store-XXXXXX");
     assert_non_null(mkdtemp(f->dir));
     snprintf(f->state, sizeof f->state, "%s/state", f->dir);
     f->store = sf_open(f, 1);

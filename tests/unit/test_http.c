@@ -2,6 +2,9 @@
  * process with a blocking socket; what it read comes back through a pipe. */
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -140,6 +144,58 @@ static void put(int fd, const char *text)
         return;
 }
 
+/* How many bytes of ours lie at the server, unread; -1: its end is gone. */
+static long unread_there(int fd)
+{
+    struct sockaddr_in ours, theirs;
+    socklen_t size = sizeof ours;
+    char line[256], ends[64];
+    long found = -1;
+
+    if (getsockname(fd, (struct sockaddr *)&ours, &size) != 0 ||
+        getpeername(fd, (struct sockaddr *)&theirs, &size) != 0)
+        return -1;
+    snprintf(ends, sizeof ends, ": %08X:%04X %08X:%04X 01 ", theirs.sin_addr.s_addr,
+             ntohs(theirs.sin_port), ours.sin_addr.s_addr, ntohs(ours.sin_port));
+    FILE *table = fopen("/proc/net/tcp", "re");
+    while (table && found < 0 && fgets(line, sizeof line, table)) {
+        const char *queues = strstr(line, ends);
+        const char *colon = queues ? strchr(queues + strlen(ends), ':') : NULL;
+        if (colon)
+            found = strtol(colon + 1, NULL, 16);
+    }
+    if (table)
+        fclose(table);
+    return found;
+}
+
+/* What was sent is with the server, so that what follows is seen on its own. */
+static void until_read(int fd)
+{
+    int unsent = 1;
+
+    while (ioctl(fd, SIOCOUTQ, &unsent) == 0 && unsent > 0)
+        sched_yield();
+    while (unread_there(fd) > 0)
+        sched_yield();
+}
+
+/* Pass on what comes until `mark` was in it. */
+static void copy_until(int from, int out, const char *mark)
+{
+    char seen[4096];
+    size_t len = 0;
+    ssize_t n;
+
+    do {
+        n = read(from, seen + len, sizeof seen - len - 1);
+        if (n <= 0 || write(out, seen + len, (size_t)n) != n)
+            _exit(1);
+        len += (size_t)n;
+        seen[len] = '\0';
+    } while (!strstr(seen, mark) && len + 1 < sizeof seen);
+}
+
 static void copy_until_closed(int from, int out)
 {
     char bytes[4096];
@@ -218,7 +274,7 @@ static void get_twice(int port, int out)
 {
     int fd = dial(port);
     put(fd, "GET /a?b=1%20 HTTP/1.1\r\nHost: x\r\nX-Mark: one\r\n\r\n");
-    usleep(50 * 1000);
+    copy_until(fd, out, "[one] ");
     put(fd, "GET /c HTTP/1.1\r\nHost: x\r\n" CLOSE);
     copy_until_closed(fd, out);
 }
@@ -242,11 +298,11 @@ static void post_chunked_and_plain(int port, int out)
 {
     int fd = dial(port);
     put(fd, "POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhel");
-    usleep(30 * 1000);
+    until_read(fd);
     put(fd, "lo");
     put(fd, "POST /q HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n" CLOSE);
     put(fd, "3\r\nabc\r\n");
-    usleep(30 * 1000);
+    until_read(fd);
     put(fd, "2\r\nde\r\n0\r\n\r\n");
     copy_until_closed(fd, out);
 }
@@ -267,7 +323,7 @@ static void post_expecting(int port, int out)
     int fd = dial(port);
     put(fd,
         "POST /e HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n" CLOSE);
-    usleep(50 * 1000);
+    copy_until(fd, out, "100 Continue\r\n\r\n");
     put(fd, "body");
     copy_until_closed(fd, out);
 }
@@ -316,7 +372,7 @@ static void post_too_long(int port, int out)
     for (size_t at = 0; at < strlen(body); at += 250) { /* each piece seen on its own */
         char piece[251];
         snprintf(piece, sizeof piece, "%s", body + at);
-        usleep(10 * 1000);
+        until_read(fd);
         put(fd, piece);
     }
     copy_until_closed(fd, out);
