@@ -38,6 +38,8 @@ enum {
     LIMIT_FOLDERS = 5000,          /* mapped folders in a mailbox */
     LIMIT_CONNECTIONS = 64,        /* most that may be configured to one Exchange */
     LIMIT_REQUESTS_WAITING = 4096, /* requests queued for one Exchange */
+    LIMIT_RESPONSE_HEADER_BYTES = 128 * 1024,
+    LIMIT_COOKIES = 8 * 1024, /* affinity cookies of one answer */
 
     /* the callback listener */
     LIMIT_CALLBACK_CONNECTIONS = 512,

@@ -10,6 +10,7 @@
 #ifndef SIB_EWS_TRANSPORT_H
 #define SIB_EWS_TRANSPORT_H
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "ews/body.h"
 
@@ -24,19 +25,35 @@ struct transport_account {
     int max_connections;
 };
 
+/* What came back beside the body. Texts are borrowed until `done` returns, never NULL. */
+struct transport_reply {
+    int status;               /* HTTP status; 0: none came */
+    int64_t retry_after_ms;   /* -1: no such header */
+    struct wall date;         /* the server's clock when it answered; 0: not told */
+    const char *content_type; /* "": none */
+    const char *location;     /* where a redirect leads */
+    const char *cookies;      /* those that were set, as a request sends them: "a=1; b=2" */
+    const char *challenge;    /* WWW-Authenticate, several joined by ", " */
+    const char *server;       /* the server's own names for the request, for the log */
+};
+
 struct transport_request {
     const struct transport_account *account;
     const char *url;
+    const char *method;         /* NULL: POST; "GET" has no body */
+    const char *content_type;   /* NULL: SOAP's */
+    bool anonymous;             /* show no credentials, whatever the account has */
+    const char *bearer;         /* the token that proves who we are (oauth2); NULL: none */
     const char *anchor_mailbox; /* X-AnchorMailbox; NULL: none */
-    const char *request_id;     /* client-request-id */
+    bool prefer_affinity;       /* X-PreferServerAffinity */
+    const char *cookies;        /* NULL: none */
+    const char *request_id;     /* client-request-id; NULL: none */
     int64_t timeout_ms;         /* for everything; the connection is closed when it passes */
     struct body *body;          /* taken */
     /* false: stop; ends with ERR_CANCELLED */
     bool (*bytes)(const void *bytes, size_t len, void *arg);
-    /* status: HTTP status, 0 if none came. retry_after_ms: from the header, -1 if absent.
-     * content_type: "" if none. err->kind ERR_OK means only that a whole HTTP response came. */
-    void (*done)(const struct err *err, int status, const char *content_type,
-                 int64_t retry_after_ms, void *arg);
+    /* err->kind ERR_OK means only that a whole HTTP response came. */
+    void (*done)(const struct err *err, const struct transport_reply *reply, void *arg);
     void *arg;
 };
 
@@ -58,6 +75,17 @@ static inline void transport_free(struct transport **transport)
     if (*transport)
         (*transport)->ops->free(*transport);
     *transport = NULL;
+}
+
+/* A reply to fill in: no status, no header. */
+static inline struct transport_reply transport_reply_none(void)
+{
+    return (struct transport_reply){.retry_after_ms = -1,
+                                    .content_type = "",
+                                    .location = "",
+                                    .cookies = "",
+                                    .challenge = "",
+                                    .server = ""};
 }
 
 struct loop;

@@ -15,11 +15,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 
 #include "base/limits.h"
 #include "base/loop.h"
+#include "base/text.h"
 
 struct pool {
     struct curl_transport *transport;
@@ -55,6 +57,11 @@ struct transport_call {
     bool inside;      /* curl calls us for this call */
     bool cancelled;   /* while inside */
     char words[CURL_ERROR_SIZE];
+    /* what the headers of the answer said */
+    size_t header_bytes;
+    char content_type[256], location[LIMIT_URL], challenge[1024], server[512];
+    char cookies[LIMIT_COOKIES];
+    struct wall date;
 };
 
 /* ---- Errors ----------------------------------------------------------------------------- */
@@ -188,11 +195,63 @@ static int on_seek(void *arg, curl_off_t offset, int origin)
     return body_rewind(call->body) ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
 }
 
+/* "; " or ", " in front of all but the first; what does not fit is left out whole. */
+static void join(char *text, size_t size, const char *separator, const char *more)
+{
+    size_t len = strlen(text);
+    if (strlen(separator) + strlen(more) < size - len)
+        snprintf(text + len, size - len, "%s%s", len ? separator : "", more);
+}
+
+static void take_header(struct transport_call *call, const char *name, char *value)
+{
+    if (strcasecmp(name, "Content-Type") == 0)
+        text_copy(call->content_type, sizeof(call->content_type), value);
+    else if (strcasecmp(name, "Location") == 0)
+        text_copy(call->location, sizeof(call->location), value);
+    else if (strcasecmp(name, "WWW-Authenticate") == 0)
+        join(call->challenge, sizeof(call->challenge), ", ", value);
+    else if (strcasecmp(name, "Date") == 0)
+        call->date.ms = (int64_t)curl_getdate(value, NULL) * 1000;
+    else if (strcasecmp(name, "request-id") == 0 || strcasecmp(name, "X-FEServer") == 0 ||
+             strcasecmp(name, "X-BEServer") == 0 || strcasecmp(name, "X-DiagInfo") == 0 ||
+             strcasecmp(name, "x-ms-diagnostics") == 0) {
+        join(call->server, sizeof(call->server), " ", name);
+        join(call->server, sizeof(call->server), "=", value);
+    } else if (strcasecmp(name, "Set-Cookie") == 0) {
+        value[strcspn(value, ";")] = '\0';
+        join(call->cookies, sizeof(call->cookies), "; ", value);
+    }
+}
+
+/* A status line begins the headers of an answer anew (a challenge to authenticate came before).
+ */
+static void forget_headers(struct transport_call *call)
+{
+    call->content_type[0] = call->location[0] = call->challenge[0] = '\0';
+    call->server[0] = call->cookies[0] = '\0';
+    call->date = (struct wall){0};
+}
+
 static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
 {
     struct transport_call *call = arg;
-    (void)bytes;
+    char line[LIMIT_COOKIES];
     call->answered = true;
+    call->header_bytes += size * count;
+    if (call->header_bytes > LIMIT_RESPONSE_HEADER_BYTES)
+        return 0;
+    if (size * count > 5 && memcmp(bytes, "HTTP/", 5) == 0)
+        forget_headers(call);
+    const char *colon = memchr(bytes, ':', size * count);
+    if (!colon || size * count >= sizeof(line))
+        return size * count;
+    memcpy(line, bytes, size * count);
+    line[size * count] = '\0';
+    line[strcspn(line, "\r\n")] = '\0';
+    line[colon - bytes] = '\0';
+    char *value = line + (colon - bytes) + 1;
+    take_header(call, line, value + strspn(value, " \t"));
     return size * count;
 }
 
@@ -280,38 +339,55 @@ static int on_timer_wanted(CURLM *multi, long timeout_ms, void *arg)
 
 /* ---- Calls ------------------------------------------------------------------------------ */
 
-static void call_free(struct transport_call *call)
+/* Out of its pool: nothing reaches it any more, and its connection is free. */
+static void call_leave(struct transport_call *call)
 {
     TAILQ_REMOVE(&call->pool->calls, call, link);
     if (call->easy) {
         curl_multi_remove_handle(call->pool->multi, call->easy);
         curl_easy_cleanup(call->easy);
     }
+    call->easy = NULL;
+    call->pool = NULL;
+}
+
+static void call_free(struct transport_call *call)
+{
+    if (call->pool)
+        call_leave(call);
     curl_slist_free_all(call->headers);
     body_free(&call->body);
     free(call);
+}
+
+static int64_t retry_after_of(CURL *easy)
+{
+    curl_off_t seconds = 0;
+    curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds);
+    if (seconds <= 0)
+        return -1;
+    return seconds > TIME_BACK_OFF_MAX_MS / 1000 ? TIME_BACK_OFF_MAX_MS : seconds * 1000;
 }
 
 static void call_ended(struct transport_call *call, CURLcode code)
 {
     struct err err;
     long status = 0;
-    curl_off_t retry_after = 0;
-    const char *type = NULL;
-    char content_type[256];
     fill_error(call, code, &err);
     curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
-    curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &retry_after);
-    curl_easy_getinfo(call->easy, CURLINFO_CONTENT_TYPE, &type);
-    snprintf(content_type, sizeof(content_type), "%s", type ? type : "");
-    int64_t retry_after_ms = retry_after <= 0                            ? -1
-                             : retry_after > TIME_BACK_OFF_MAX_MS / 1000 ? TIME_BACK_OFF_MAX_MS
-                                                                         : retry_after * 1000;
-    struct transport_request request = call->request;
-    bool cancelled = call->cancelled;
+    const struct transport_reply reply = {.status = (int)status,
+                                          .retry_after_ms = retry_after_of(call->easy),
+                                          .date = call->date,
+                                          .content_type = call->content_type,
+                                          .location = call->location,
+                                          .cookies = call->cookies,
+                                          .challenge = call->challenge,
+                                          .server = call->server};
+    /* The texts of the reply are the call's: it is freed after its last word. */
+    call_leave(call);
+    if (!call->cancelled)
+        call->request.done(&err, &reply, call->request.arg);
     call_free(call);
-    if (!cancelled)
-        request.done(&err, (int)status, content_type, retry_after_ms, request.arg);
 }
 
 static void look_for_ended(struct pool *pool)
@@ -330,7 +406,7 @@ static void look_for_ended(struct pool *pool)
 
 static void add_header(struct transport_call *call, const char *name, const char *value)
 {
-    char line[LIMIT_ADDRESS + 64];
+    char line[LIMIT_COOKIES + 64];
     if (strpbrk(value, "\r\n") ||
         (size_t)snprintf(line, sizeof(line), "%s: %s", name, value) >= sizeof(line))
         return;
@@ -341,8 +417,10 @@ static void add_header(struct transport_call *call, const char *name, const char
 
 static void set_headers(struct transport_call *call, const struct transport_request *request)
 {
-    add_header(call, "Content-Type", "text/xml; charset=utf-8");
-    add_header(call, "Accept", "text/xml");
+    add_header(call, "Content-Type",
+               request->content_type ? request->content_type : "text/xml; charset=utf-8");
+    if (!request->content_type)
+        add_header(call, "Accept", "text/xml");
     add_header(call, "Expect", ""); /* none: a server that does not know it costs a second */
     if (request->request_id) {
         add_header(call, "client-request-id", request->request_id);
@@ -350,15 +428,22 @@ static void set_headers(struct transport_call *call, const struct transport_requ
     }
     if (request->anchor_mailbox)
         add_header(call, "X-AnchorMailbox", request->anchor_mailbox);
+    if (request->prefer_affinity)
+        add_header(call, "X-PreferServerAffinity", "true");
+    if (request->cookies && request->cookies[0])
+        add_header(call, "Cookie", request->cookies);
     curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
 }
 
-static void set_credentials(CURL *easy, const struct pool *pool)
+static void set_credentials(CURL *easy, const struct pool *pool,
+                            const struct transport_request *request)
 {
     const char *auth = pool->auth ? pool->auth : "";
+    if (request->anonymous)
+        return;
     if (strcmp(auth, "oauth2") == 0) {
         curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
-        curl_easy_setopt(easy, CURLOPT_XOAUTH2_BEARER, pool->password);
+        curl_easy_setopt(easy, CURLOPT_XOAUTH2_BEARER, request->bearer);
         return;
     }
     unsigned long method = strcmp(auth, "ntlm") == 0        ? CURLAUTH_NTLM
@@ -391,13 +476,9 @@ static void set_connection(struct transport_call *call, const struct transport_r
     curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, call);
 }
 
-static void set_transfer(struct transport_call *call)
+static void set_body(struct transport_call *call)
 {
     CURL *easy = call->easy;
-    curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->words);
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, "sib/" SIB_VERSION);
-    curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
     curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 128L * 1024);
     curl_easy_setopt(easy, CURLOPT_POST, 1L);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body_length(call->body));
@@ -405,6 +486,15 @@ static void set_transfer(struct transport_call *call)
     curl_easy_setopt(easy, CURLOPT_READDATA, call);
     curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek);
     curl_easy_setopt(easy, CURLOPT_SEEKDATA, call);
+}
+
+static void set_transfer(struct transport_call *call)
+{
+    CURL *easy = call->easy;
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->words);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "sib/" SIB_VERSION);
+    curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_write);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
@@ -517,8 +607,12 @@ static struct transport_call *start(struct transport *base,
         return NULL;
     }
     set_transfer(call);
+    if (request->method && strcmp(request->method, "GET") == 0)
+        curl_easy_setopt(call->easy, CURLOPT_HTTPGET, 1L);
+    else
+        set_body(call);
     set_connection(call, request);
-    set_credentials(call->easy, pool);
+    set_credentials(call->easy, pool, request);
     set_headers(call, request);
     if (curl_multi_add_handle(pool->multi, call->easy) != CURLM_OK) {
         call_free(call);

@@ -49,13 +49,19 @@ static void free_call(struct transport_call *call)
 }
 
 /* The last word to the caller. */
-static void finish(struct transport_call *call, const struct err *err, int status,
-                   const char *type, int64_t retry_after_ms)
+static void finish(struct transport_call *call, const struct err *err,
+                   const struct transport_reply *reply)
 {
     struct transport_request about = call->about;
     struct err copy = *err;
     free_call(call);
-    about.done(&copy, status, type, retry_after_ms, about.arg);
+    about.done(&copy, reply, about.arg);
+}
+
+static void finish_without(struct transport_call *call, const struct err *err)
+{
+    const struct transport_reply none = transport_reply_none();
+    finish(call, err, &none);
 }
 
 static void finish_broken(struct transport_call *call, enum err_effect effect,
@@ -65,7 +71,7 @@ static void finish_broken(struct transport_call *call, enum err_effect effect,
     err_set(&err, ERR_UNAVAILABLE, "%s", words);
     err.scope = effect == ERR_EFFECT_NONE ? ERR_SCOPE_ACCOUNT : ERR_SCOPE_MAILBOX;
     err.effect = effect;
-    finish(call, &err, 0, "", -1);
+    finish_without(call, &err);
 }
 
 /* Hands the answer over in pieces. False: the call has ended meanwhile. */
@@ -87,7 +93,7 @@ static bool hand_over(struct transport_call *call)
         if (!go_on) {
             err_set(&err, ERR_CANCELLED, "reading the answer of Exchange was stopped");
             err.effect = ERR_EFFECT_UNKNOWN;
-            finish(call, &err, 0, "", -1);
+            finish_without(call, &err);
             return false;
         }
     }
@@ -105,8 +111,12 @@ static void come_back(struct transport_call *call)
         return;
     struct err err;
     err_clear(&err);
-    finish(call, &err, call->answer.status, call->answer.type ? call->answer.type : "",
-           call->answer.retry_after_ms);
+    struct transport_reply reply = transport_reply_none();
+    reply.status = call->answer.status;
+    reply.content_type = call->answer.type ? call->answer.type : "";
+    reply.retry_after_ms = call->answer.retry_after_ms;
+    reply.date = loop_wall(call->transport->loop);
+    finish(call, &err, &reply);
 }
 
 static void arrive(struct transport_call *call)
@@ -137,7 +147,7 @@ static void on_step(void *arg)
     struct transport_call *call = arg;
     if (call->err.kind != ERR_OK) {
         struct err err = call->err;
-        finish(call, &err, 0, "", -1);
+        finish_without(call, &err);
     } else if (call->way == WAY_BACK) {
         come_back(call);
     } else if (call->transport->ex) {
@@ -181,7 +191,8 @@ static void on_timeout(void *arg)
             (long)(about.timeout_ms / 1000));
     err.scope = ERR_SCOPE_MAILBOX;
     err.effect = ERR_EFFECT_UNKNOWN;
-    about.done(&err, 0, "", -1, about.arg);
+    const struct transport_reply none = transport_reply_none();
+    about.done(&err, &none, about.arg);
 }
 
 /* The body is read at once: its file may be gone later. */

@@ -99,8 +99,11 @@ static void answer(void *arg)
     if (!go_on)
         err_set(&a.err, ERR_CANCELLED, "stopped");
     call_free(call);
-    request.done(&a.err, a.status, a.content_type ? a.content_type : "text/xml; charset=utf-8",
-                 a.retry_after_ms ? a.retry_after_ms : -1, request.arg);
+    struct transport_reply reply = transport_reply_none();
+    reply.status = a.status;
+    reply.content_type = a.content_type ? a.content_type : "text/xml; charset=utf-8";
+    reply.retry_after_ms = a.retry_after_ms ? a.retry_after_ms : -1;
+    request.done(&a.err, &reply, request.arg);
 }
 
 static struct transport_call *start(struct transport *base,

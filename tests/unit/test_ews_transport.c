@@ -275,15 +275,14 @@ static bool took_bytes(const void *bytes, size_t len, void *arg)
     return !s->stop_bytes;
 }
 
-static void ended(const struct err *err, int status, const char *content_type,
-                  int64_t retry_after_ms, void *arg)
+static void ended(const struct err *err, const struct transport_reply *reply, void *arg)
 {
     struct scene *s = arg;
     s->done++;
     s->err = *err;
-    s->status = status;
-    s->retry_after_ms = retry_after_ms;
-    snprintf(s->content_type, sizeof(s->content_type), "%s", content_type);
+    s->status = reply->status;
+    s->retry_after_ms = reply->retry_after_ms;
+    snprintf(s->content_type, sizeof(s->content_type), "%s", reply->content_type);
     if (s->done >= s->waited_for)
         loop_stop(s->loop);
 }
@@ -580,11 +579,11 @@ static void no_callback_comes_after_cancel(void **state)
     assert_int_equal(s.done, 0);
 }
 
-static void free_transport(const struct err *err, int status, const char *content_type,
-                           int64_t retry_after_ms, void *arg)
+static void free_transport(const struct err *err, const struct transport_reply *reply,
+                           void *arg)
 {
     struct scene *s = arg;
-    ended(err, status, content_type, retry_after_ms, s);
+    ended(err, reply, s);
     transport_free(&s->transport);
 }
 

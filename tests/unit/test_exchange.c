@@ -611,13 +611,11 @@ static bool take_bytes(const void *bytes, size_t len, void *arg)
     return buf_add(&c->bytes, bytes, len);
 }
 
-static void take_end(const struct err *err, int status, const char *type,
-                     int64_t retry_after_ms, void *arg)
+static void take_end(const struct err *err, const struct transport_reply *reply, void *arg)
 {
     struct caller *c = arg;
-    (void)type, (void)retry_after_ms;
     c->done++;
-    c->status = status;
+    c->status = reply->status;
     c->err = *err;
     c->call = NULL;
 }
