@@ -107,7 +107,7 @@ struct remote_call *ews_create(struct remote *remote, const struct remote_new *m
     call->with_audio = message->audio_path != NULL;
     struct err err;
     struct soap_header header = ews_call_header(call);
-    struct body *body = request_create(&header, message, &err);
+    struct body *body = request_create(&header, message, REQUEST_INLINE, &err);
     if (body)
         ews_call_send_body(call, body, NULL, on_created);
     else

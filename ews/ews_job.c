@@ -161,12 +161,10 @@ static void trace_request(const struct ews_job *job)
 {
     if (!job->account->trace)
         return;
-    for (int part = 0; part < 2; part++) {
-        size_t len;
-        const char *text = body_text(job->body, part, &len);
-        if (text)
-            job->account->trace("request", text, len, job->account->trace_arg);
-    }
+    size_t len;
+    const char *text;
+    for (int i = 0; (text = body_text(job->body, i, &len)); i++)
+        job->account->trace("request", text, len, job->account->trace_arg);
 }
 
 void ews_job_begin(struct ews_job *job)

@@ -27,10 +27,13 @@ void request_find_folders(struct buf *out, const struct soap_header *header,
 /* token "": from the beginning. */
 void request_sync_items(struct buf *out, const struct soap_header *header, const char *folder,
                         const char *token);
+/* How the audio of a new item travels: as an attachment beside the properties, or, for a server
+ * that drops those, within the whole message as MIME. */
+enum request_way { REQUEST_INLINE, REQUEST_MIME, REQUEST_WAYS };
 /* Whole, in one step; audio is read from its file while it is sent. NULL and err when the file
  * cannot be taken. */
 struct body *request_create(const struct soap_header *header, const struct remote_new *message,
-                            struct err *err);
+                            enum request_way way, struct err *err);
 void request_update(struct buf *out, const struct soap_header *header, const char *item,
                     const char *version, const struct remote_fields *fields);
 void request_move(struct buf *out, const struct soap_header *header, const char *item,

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "ews/ews_names.h"
+#include "ews/mime.h"
 #include "ews/request.h"
 #include "ews/request_private.h"
 
@@ -80,7 +81,6 @@ static void sender(struct xml_writer *writer, const struct remote_new *message)
     xml_close(writer);
 }
 
-/* Up to the place where the attachments stand. */
 static void create_begin(struct xml_writer *writer, struct buf *out,
                          const struct soap_header *header, const struct remote_new *message)
 {
@@ -92,25 +92,40 @@ static void create_begin(struct xml_writer *writer, struct buf *out,
     xml_close(writer);
     xml_open(writer, "m:Items");
     xml_open(writer, "t:Message");
+}
+
+static void class_and_subject(struct xml_writer *writer, const struct remote_new *message)
+{
     xml_element(writer, "t:ItemClass", message->item_class);
     subject_element(writer, message->subject);
     xml_element(writer, "t:Sensitivity", message->private ? "Private" : "Normal");
+}
+
+static void text_body(struct xml_writer *writer, const struct remote_new *message)
+{
     xml_open(writer, "t:Body");
     xml_attribute(writer, "BodyType", "Text");
     xml_content(writer, message->body);
     xml_close(writer);
 }
 
-static void create_end(struct xml_writer *writer, const struct remote_new *message)
+static void internet_id(struct xml_writer *writer, const struct remote_new *message)
 {
-    char internet_id[LIMIT_UUID + sizeof(EWS_MESSAGE_ID_DOMAIN) + 8];
+    char id[LIMIT_UUID + sizeof(EWS_MESSAGE_ID_DOMAIN) + 8];
+    snprintf(id, sizeof(id), "<%s@" EWS_MESSAGE_ID_DOMAIN ">", message->message_id);
+    xml_element(writer, "t:InternetMessageId", id);
+}
+
+/* What stands behind the attachments; in_mime: the sender and the id stand in the MIME. */
+static void create_end(struct xml_writer *writer, const struct remote_new *message,
+                       bool in_mime)
+{
     xml_element(writer, "t:Importance", message->urgent ? "High" : "Normal");
     voice_properties(writer, message);
-    if (*message->from_address)
+    if (*message->from_address && !in_mime)
         sender(writer, message);
-    snprintf(internet_id, sizeof(internet_id), "<%s@" EWS_MESSAGE_ID_DOMAIN ">",
-             message->message_id);
-    xml_element(writer, "t:InternetMessageId", internet_id);
+    if (!in_mime)
+        internet_id(writer, message);
     xml_element(writer, "t:IsRead", message->read ? "true" : "false");
     soap_end(writer);
 }
@@ -126,32 +141,79 @@ static void attachment_begin(struct xml_writer *writer, const struct remote_new 
     xml_flush(writer);
 }
 
-static struct body *out_of_memory(struct err *err)
+static void create_without_audio(struct body *body, const struct soap_header *header,
+                                 const struct remote_new *message)
 {
-    err_set(err, ERR_SYSTEM, "no memory for a request, or the request is too long");
-    return NULL;
+    struct xml_writer writer;
+    struct buf text;
+    buf_init(&text, LIMIT_REQUEST_BYTES);
+    create_begin(&writer, &text, header, message);
+    class_and_subject(&writer, message);
+    text_body(&writer, message);
+    create_end(&writer, message, false);
+    body_add_text(body, &text);
 }
 
-struct body *request_create(const struct soap_header *header, const struct remote_new *message,
-                            struct err *err)
+static void create_inline(struct body *body, const struct soap_header *header,
+                          const struct remote_new *message)
 {
-    struct buf before, after;
     struct xml_writer writer;
+    struct buf before, after;
     buf_init(&before, LIMIT_REQUEST_BYTES);
     buf_init(&after, LIMIT_REQUEST_BYTES);
     create_begin(&writer, &before, header, message);
-    if (!message->audio_path) {
-        create_end(&writer, message);
-        struct body *body = body_from_buf(&before);
-        return body ? body : out_of_memory(err);
-    }
+    class_and_subject(&writer, message);
+    text_body(&writer, message);
     attachment_begin(&writer, message);
     writer.out = &after;
     xml_close(&writer); /* Content */
     xml_close(&writer); /* FileAttachment */
     xml_close(&writer); /* Attachments */
-    create_end(&writer, message);
-    return body_with_file(&before, message->audio_path, &after, err);
+    create_end(&writer, message, false);
+    body_add_text(body, &before);
+    body_add_file(body, message->audio_path, BODY_ONE_LINE);
+    body_add_text(body, &after);
+}
+
+static void create_mime(struct body *body, const struct soap_header *header,
+                        const struct remote_new *message)
+{
+    struct xml_writer writer;
+    struct buf before, head, tail, after;
+    buf_init(&before, LIMIT_REQUEST_BYTES);
+    buf_init(&head, LIMIT_REQUEST_BYTES);
+    buf_init(&tail, LIMIT_REQUEST_BYTES);
+    buf_init(&after, LIMIT_REQUEST_BYTES);
+    create_begin(&writer, &before, header, message);
+    xml_open(&writer, "t:MimeContent");
+    xml_attribute(&writer, "CharacterSet", "UTF-8");
+    xml_flush(&writer);
+    writer.out = &after;
+    xml_close(&writer);
+    class_and_subject(&writer, message);
+    create_end(&writer, message, true);
+    mime_begin(&head, message);
+    mime_end(&tail, message);
+    body_add_text(body, &before);
+    body_begin_base64(body);
+    body_add_text(body, &head);
+    body_add_file(body, message->audio_path, BODY_MIME_LINES);
+    body_add_text(body, &tail);
+    body_end_base64(body);
+    body_add_text(body, &after);
+}
+
+struct body *request_create(const struct soap_header *header, const struct remote_new *message,
+                            enum request_way way, struct err *err)
+{
+    struct body *body = body_new();
+    if (body && !message->audio_path)
+        create_without_audio(body, header, message);
+    else if (body && way == REQUEST_MIME)
+        create_mime(body, header, message);
+    else if (body)
+        create_inline(body, header, message);
+    return body_whole(body, err);
 }
 
 static void open_change(struct xml_writer *writer, const char *field)

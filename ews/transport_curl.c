@@ -192,7 +192,8 @@ static int on_seek(void *arg, curl_off_t offset, int origin)
         return CURL_SEEKFUNC_FAIL;
     }
     call->body_at = 0;
-    return body_rewind(call->body) ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
+    body_rewind(call->body);
+    return CURL_SEEKFUNC_OK;
 }
 
 /* "; " or ", " in front of all but the first; what does not fit is left out whole. */

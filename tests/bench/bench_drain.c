@@ -86,7 +86,7 @@ static void prepare(struct bench_site *site, struct prepared *prepared)
             .audio_name = "message.wav",
             .audio_type = "audio/wav",
         };
-        struct body *body = request_create(&header, &message, &err);
+        struct body *body = request_create(&header, &message, REQUEST_INLINE, &err);
         if (!body)
             bench_end("%s", err.text);
         size_t len = (size_t)body_length(body);

@@ -142,13 +142,35 @@ static void a_message_with_audio_fits_the_schema(void **state)
     message.audio_path = path;
     message.audio_name = "voice \"1\".wav";
     message.audio_type = "audio/wav";
-    struct buf all = whole(request_create(&header, &message, &err));
+    struct buf all = whole(request_create(&header, &message, REQUEST_INLINE, &err));
     assert_non_null(strstr(buf_str(&all), "<t:Content>UklGRng=</t:Content>"));
     assert_non_null(strstr(buf_str(&all), "\"0x0E07\" PropertyType=\"Integer\"/><t:Value>0<"));
     assert_non_null(strstr(buf_str(&all), "<t:IsRead>false</t:IsRead>"));
     assert_non_null(strstr(buf_str(&all), "&lt;0b8f5c3e-3a50-4a5f-9a77-0d6f0c1b2a39@"));
     assert_non_null(strstr(buf_str(&all), "<t:Sensitivity>Private<"));
     assert_non_null(strstr(buf_str(&all), "\xF0\x9F\x93\x9E"));
+    check_buf(&all);
+    unlink(path);
+}
+
+static void a_message_as_mime_fits_the_schema(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/sib-test-audio-XXXXXX";
+    int fd = mkstemp(path);
+    assert_int_equal(write(fd, "RIFFx", 5), 5);
+    close(fd);
+    struct remote_new message = message_with(odd_subject);
+    struct err err = {0};
+    message.audio_path = path;
+    message.audio_name = "voice.wav";
+    message.audio_type = "audio/wav";
+    struct buf all = whole(request_create(&header, &message, REQUEST_MIME, &err));
+    assert_non_null(strstr(buf_str(&all), "<t:Message><t:MimeContent CharacterSet=\"UTF-8\">"));
+    assert_null(strstr(buf_str(&all), "t:Body"));
+    assert_null(strstr(buf_str(&all), "Attachment>"));
+    assert_non_null(strstr(buf_str(&all), "\"0x0E07\" PropertyType=\"Integer\"/><t:Value>0<"));
+    assert_non_null(strstr(buf_str(&all), "<t:IsRead>false</t:IsRead>"));
     check_buf(&all);
     unlink(path);
 }
@@ -163,7 +185,7 @@ static void a_message_without_audio_or_sender_fits_the_schema(void **state)
     message.read = true;
     message.private = message.urgent = false;
     message.duration_ms = 0;
-    struct buf all = whole(request_create(&header, &message, &err));
+    struct buf all = whole(request_create(&header, &message, REQUEST_INLINE, &err));
     assert_null(strstr(buf_str(&all), "Attachment"));
     assert_null(strstr(buf_str(&all), "<t:From>"));
     assert_non_null(strstr(buf_str(&all), "\"0x0E07\" PropertyType=\"Integer\"/><t:Value>1<"));
@@ -194,7 +216,7 @@ static void a_missing_or_too_large_file_is_told_before_anything_is_sent(void **s
     message.audio_path = "/nonexistent/audio.wav";
     message.audio_name = "a.wav";
     message.audio_type = "audio/wav";
-    assert_null(request_create(&header, &message, &err));
+    assert_null(request_create(&header, &message, REQUEST_INLINE, &err));
     assert_int_equal(err.kind, ERR_NO_INPUT);
 
     char path[] = "/tmp/sib-test-audio-XXXXXX";
@@ -202,7 +224,7 @@ static void a_missing_or_too_large_file_is_told_before_anything_is_sent(void **s
     assert_int_equal(ftruncate(fd, LIMIT_AUDIO_BYTES + 1), 0);
     close(fd);
     message.audio_path = path;
-    assert_null(request_create(&header, &message, &err));
+    assert_null(request_create(&header, &message, REQUEST_INLINE, &err));
     assert_int_equal(err.kind, ERR_REFUSED);
     assert_int_equal(err.when, ERR_WHEN_NEVER);
     assert_int_equal(err.effect, ERR_EFFECT_NONE);
@@ -215,6 +237,7 @@ int main(void)
         cmocka_unit_test(requests_about_folders_fit_the_schema),
         cmocka_unit_test(requests_about_items_fit_the_schema),
         cmocka_unit_test(a_message_with_audio_fits_the_schema),
+        cmocka_unit_test(a_message_as_mime_fits_the_schema),
         cmocka_unit_test(a_message_without_audio_or_sender_fits_the_schema),
         cmocka_unit_test(a_subject_longer_than_exchange_takes_is_cut_between_characters),
         cmocka_unit_test(a_missing_or_too_large_file_is_told_before_anything_is_sent),
