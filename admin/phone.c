@@ -196,23 +196,33 @@ static bool deposit_in_tx(struct store *store, const struct phone_deposit *depos
            record(store, &mailbox, id, "created", why, err);
 }
 
+/* The file first, outside the transaction: it may be large, and without a row it is only
+ * collected later. */
+static bool deposit_once(struct store *store, const struct phone_deposit *deposit,
+                         const char *why, char *id, struct err *err)
+{
+    struct audio_info audio;
+    bool with_audio = deposit->file != NULL;
+
+    if ((with_audio && !audio_import(store, deposit->file, &audio, err)) ||
+        !store_begin(store, err))
+        return false;
+    bool ok = deposit_in_tx(store, deposit, with_audio ? &audio : NULL, why, id, err);
+    return finish(store, ok, true, err);
+}
+
 bool phone_deposit(struct store *store, const struct phone_deposit *deposit, const char *why,
                    char *id, struct err *err)
 {
-    struct audio_info audio;
     char new_id[LIMIT_UUID];
-    bool with_audio = deposit->file != NULL;
 
-    /* The file first, outside the transaction: it may be large, and without a row it is only
-     * collected later. */
-    if (!check_text(deposit, err) ||
-        (with_audio && !audio_import(store, deposit->file, &audio, err)))
+    if (!check_text(deposit, err))
         return false;
-    if (!store_begin(store, err))
-        return false;
-    bool ok = deposit_in_tx(store, deposit, with_audio ? &audio : NULL, why, new_id, err);
-    if (!finish(store, ok, true, err))
-        return false;
-    snprintf(id, LIMIT_UUID, "%s", new_id);
-    return true;
+    bool ok = deposit_once(store, deposit, why, new_id, err);
+    if (!ok && err->kind == ERR_TEMPORARY) /* the same audio, old and named by nobody, was
+                                              collected at this very moment */
+        ok = deposit_once(store, deposit, why, new_id, err);
+    if (ok)
+        snprintf(id, LIMIT_UUID, "%s", new_id);
+    return ok;
 }

@@ -165,6 +165,38 @@ static bool is_named(struct store *store, const char *sha256, bool *named, struc
     return stmt != NULL;
 }
 
+static bool is_old(int dir, const char *name, int64_t now_s)
+{
+    struct stat st;
+
+    return fstatat(dir, name, &st, 0) == 0 && S_ISREG(st.st_mode) &&
+           st.st_mtime + COLLECT_AFTER_S <= now_s;
+}
+
+/* Judged once more under the write lock: whoever imported the same audio at this moment either
+ * has the file anew, which is young, or finds it gone when the message is written
+ * (message_add), and imports it again. */
+static bool remove_unnamed(struct store *store, int dir, const char *name, int64_t *removed,
+                           struct err *err)
+{
+    char sha256[LIMIT_SHA256];
+    bool named = false;
+
+    snprintf(sha256, sizeof sha256, "%.64s", name);
+    if (!is_named(store, sha256, &named, err))
+        return false;
+    if (named)
+        return true;
+    if (!store_begin(store, err))
+        return false;
+    bool ok = is_named(store, sha256, &named, err);
+    if (ok && !named && is_old(dir, name, store_now(store).ms / 1000) &&
+        unlinkat(dir, name, 0) == 0)
+        (*removed)++;
+    store_rollback(store);
+    return ok;
+}
+
 static bool collect_dir(struct store *store, const char *dir, bool temporary, int64_t *removed,
                         struct err *err)
 {
@@ -175,15 +207,12 @@ static bool collect_dir(struct store *store, const char *dir, bool temporary, in
     if (!d)
         return true;
     while (ok && (entry = readdir(d))) {
-        struct stat st;
-        char sha256[LIMIT_SHA256];
-        bool named = false;
-        if (entry->d_name[0] == '.' || fstatat(dirfd(d), entry->d_name, &st, 0) != 0 ||
-            !S_ISREG(st.st_mode) || st.st_mtime + COLLECT_AFTER_S > store_now(store).ms / 1000)
+        if (entry->d_name[0] == '.' ||
+            !is_old(dirfd(d), entry->d_name, store_now(store).ms / 1000))
             continue;
-        snprintf(sha256, sizeof sha256, "%.64s", entry->d_name);
-        ok = temporary || is_named(store, sha256, &named, err);
-        if (ok && !named && unlinkat(dirfd(d), entry->d_name, 0) == 0)
+        if (!temporary)
+            ok = remove_unnamed(store, dirfd(d), entry->d_name, removed, err);
+        else if (unlinkat(dirfd(d), entry->d_name, 0) == 0)
             (*removed)++;
     }
     closedir(d);

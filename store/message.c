@@ -120,6 +120,17 @@ static void make_subject(const struct message_new *message, char *out, size_t si
                  size);
 }
 
+/* Looked at under the write lock, under which audio that no message names is removed. */
+static bool check_audio(struct store *store, const struct audio_info *audio, struct err *err)
+{
+    char path[LIMIT_PATH];
+
+    if (!audio->sha256[0] || audio_path(store, audio->sha256, path, err))
+        return true;
+    err->kind = ERR_TEMPORARY;
+    return false;
+}
+
 bool message_add(struct store *store, const struct message_new *message, char *id,
                  struct err *err)
 {
@@ -128,7 +139,7 @@ bool message_add(struct store *store, const struct message_new *message, char *i
     const struct audio_info *audio = message->audio ? message->audio : &none;
     int64_t now = store_now(store).ms;
 
-    if (!check_new(message, err))
+    if (!check_new(message, err) || !check_audio(store, audio, err))
         return false;
     make_subject(message, subject, sizeof subject);
     id_new(id);

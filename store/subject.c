@@ -44,25 +44,35 @@ static const char *parameter(const char *p, const struct subject_facts *facts, s
 struct cursor {
     char *out;
     size_t at, size;
+    bool cut; /* something did not fit */
 };
 
 static void put(struct cursor *c, char byte)
 {
     if (byte == ' ' && (c->at == 0 || c->out[c->at - 1] == ' '))
         return;
-    if (c->at + 1 < c->size)
+    if (!c->cut && c->at + 1 < c->size)
         c->out[c->at++] = byte;
+    else
+        c->cut = true;
+}
+
+/* Bytes of the character that begins with this one. */
+static size_t character_bytes(unsigned char first)
+{
+    return first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : first >= 0xC0 ? 2 : 1;
 }
 
 /* Never end inside a UTF-8 character, nor with a space. */
 static void finish(struct cursor *c)
 {
-    if (c->at + 1 >= c->size) {
-        while (c->at > 0 && ((unsigned char)c->out[c->at - 1] & 0xC0) == 0x80)
-            c->at--;
-        if (c->at > 0 && (unsigned char)c->out[c->at - 1] >= 0xC0)
-            c->at--;
-    }
+    size_t begin = c->at;
+
+    while (c->cut && begin > 0 && ((unsigned char)c->out[begin - 1] & 0xC0) == 0x80)
+        begin--;
+    if (c->cut && begin > 0 &&
+        begin - 1 + character_bytes((unsigned char)c->out[begin - 1]) > c->at)
+        c->at = begin - 1;
     while (c->at > 0 && c->out[c->at - 1] == ' ')
         c->at--;
     c->out[c->at] = '\0';
@@ -71,7 +81,7 @@ static void finish(struct cursor *c)
 void subject_make(const char *template, const struct subject_facts *facts, char *out,
                   size_t size)
 {
-    struct cursor c = {out, 0, size};
+    struct cursor c = {.out = out, .size = size};
 
     for (const char *p = template; *p;) {
         size_t len = 0;

@@ -12,9 +12,9 @@
 #include "base/text.h"
 #include "base/id.h"
 #include "store/audio.h"
+#include "tests/support/site.h"
 #include "tests/support/store_fixture.h"
 
-#define SHA "606c95bf4f35688bf2c9b7d015cb24119687829e6cda89ec3fb34cd7029be1ab"
 
 static void add(struct store_fixture *f, const struct message_new *message, char *id)
 {
@@ -49,7 +49,7 @@ static void set_folder(struct store_fixture *f, const char *id, enum message_fol
 static void every_field_is_kept_as_it_was_given(void **state)
 {
     struct store_fixture *f = *state;
-    const struct audio_info audio = {.sha256 = SHA, .bytes = 45114, .duration_ms = 5631};
+    struct audio_info audio;
     const struct message_new given = {
         .mailbox = "ann",
         .kind = KIND_FAX,
@@ -67,6 +67,7 @@ static void every_field_is_kept_as_it_was_given(void **state)
         .audio = &audio,
     };
 
+    sf_ok(f, audio_import(f->store, site_fixture("en-short-pcm16.wav"), &audio, &f->err));
     add(f, &given, f->id);
     struct message got = sf_get(f, f->id);
     assert_true(id_valid(got.id));
@@ -79,9 +80,9 @@ static void every_field_is_kept_as_it_was_given(void **state)
     assert_string_equal(got.subject, given.subject);
     assert_int_equal(got.received.ms, given.received.ms);
     assert_true(got.urgent && got.private && got.secure && got.dispatch && got.read);
-    assert_string_equal(got.audio, SHA);
-    assert_int_equal(got.audio_bytes, 45114);
-    assert_int_equal(got.duration_ms, 5631);
+    assert_string_equal(got.audio, audio.sha256);
+    assert_int_equal(got.audio_bytes, audio.bytes);
+    assert_int_equal(got.duration_ms, audio.duration_ms);
     assert_int_equal(got.folder, FOLDER_INBOX);
     assert_int_equal(got.transcript, TRANSCRIPT_TEXT);
     char *text = message_transcript(f->store, f->id);
@@ -317,14 +318,15 @@ static void clean_forgets_no_change_that_came_meanwhile(void **state)
 static void purging_lets_go_of_audio_and_transcription_and_leaves_a_tombstone(void **state)
 {
     struct store_fixture *f = *state;
-    const struct audio_info audio = {.sha256 = SHA, .bytes = 1, .duration_ms = 1};
+    struct audio_info audio;
     const struct message_new given = {
         .mailbox = "ann", .transcript = "secret words", .audio = &audio};
 
+    sf_ok(f, audio_import(f->store, site_fixture("en-short-pcm16.wav"), &audio, &f->err));
     add(f, &given, f->id);
     sf_clean(f, f->id);
     set_folder(f, f->id, FOLDER_DELETED);
-    assert_string_equal(sf_get(f, f->id).audio, SHA); /* deleted is not purged */
+    assert_string_equal(sf_get(f, f->id).audio, audio.sha256); /* deleted is not purged */
     set_folder(f, f->id, FOLDER_PURGED);
     struct message got = sf_get(f, f->id);
     assert_int_equal(got.folder, FOLDER_PURGED);
