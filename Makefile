@@ -9,7 +9,7 @@ VERSION     := 0.1.0
 
 .DEFAULT_GOAL := all
 
-LIBS_PC     := libcurl libxml-2.0 openssl uuid sqlite3 libevent libevent_openssl jansson inih libsystemd
+LIBS_PC     := libcurl libxml-2.0 openssl uuid sqlite3 libevent jansson inih libsystemd
 # Asked for only when something is compiled, so that "make help" and "make clean" need nothing.
 PC_CFLAGS    = $(eval PC_CFLAGS := $$(shell pkg-config --cflags $(LIBS_PC)))$(PC_CFLAGS)
 PC_LIBS      = $(eval PC_LIBS := $$(shell pkg-config --libs $(LIBS_PC)))$(PC_LIBS)
@@ -28,13 +28,15 @@ SAN_FLAGS   := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fn
 
 FOLDERS     := base store queue remote ews sync notify role admin
 MAINS       := role/sibd sync/sib_sync notify/sib_notify admin/sibctl \
-               tests/exchange/sib_exchange tests/exchange/sib_exchange_user tests/demo/sib_compare
+               tests/exchange/sib_exchange tests/exchange/sib_exchange_user tests/demo/sib_compare \
+               tests/attack/sib_attack
 # Order of linking: users before used.
 LINK_ORDER  := admin sync notify role ews remote queue store base
 
 MAIN_SRC    := $(addsuffix .c,$(MAINS))
 lib_src      = $(filter-out $(MAIN_SRC),$(sort $(wildcard $(1)/*.c)))
 EXCHANGE_SRC := $(filter-out $(MAIN_SRC),$(sort $(wildcard tests/exchange/*.c)))
+ATTACK_SRC  := $(filter-out $(MAIN_SRC),$(sort $(wildcard tests/attack/*.c)))
 TEST_SUPPORT := $(sort $(wildcard tests/support/*.c))
 FUZZ_SRC    := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 TEST_SRC    := $(sort $(wildcard tests/unit/test_*.c tests/fuzz/test_*.c))
@@ -51,6 +53,7 @@ say = @$(if $(V),true,printf '  %-4s %s\n' "$(1)" "$(2)")
 define build_rules
 $(foreach f,$(FOLDERS),$(eval $(1)_$(f)_obj := $(patsubst %.c,$(1)/obj/%.o,$(call lib_src,$(f)))))
 $(eval $(1)_exchange_obj := $(patsubst %.c,$(1)/obj/%.o,$(EXCHANGE_SRC)))
+$(eval $(1)_attack_obj := $(patsubst %.c,$(1)/obj/%.o,$(ATTACK_SRC)))
 $(eval $(1)_fuzz_obj := $(patsubst %.c,$(1)/obj/%.o,$(FUZZ_SRC)))
 $(eval $(1)_support_obj := $(patsubst %.c,$(1)/obj/%.o,$(TEST_SUPPORT)))
 
@@ -73,7 +76,7 @@ $(1)/lib/libfuzz.a: $($(1)_fuzz_obj)
 	$(Q)mkdir -p $$(@D); rm -f $$@; ar rcs $$@ $$^
 
 $(eval $(1)_libs := $(foreach f,$(LINK_ORDER),$(if $($(1)_$(f)_obj),$(1)/lib/lib$(f).a)))
-$(foreach m,$(MAINS),$(if $(wildcard $(m).c),$(1)/bin/$(call prog_name,$(m)): $(1)/obj/$(m).o $(1)/lib/libexchange.a $($(1)_libs)
+$(foreach m,$(MAINS),$(if $(wildcard $(m).c),$(1)/bin/$(call prog_name,$(m)): $(1)/obj/$(m).o $(1)/lib/libexchange.a $($(1)_libs) $(if $(findstring attack,$(m)),$($(1)_attack_obj))
 	$$(call say,LD,$$@)
 	$(Q)mkdir -p $$(@D)
 	$(Q)$(CC) $(2) $(3) -o $$@ $$(filter %.o,$$^) $(if $(findstring exchange,$(m)),$(1)/lib/libexchange.a) $($(1)_libs) $$(PC_LIBS)
@@ -114,13 +117,16 @@ check:
 	@scripts/check-words
 	@scripts/check-tidy
 
-# What takes longer: PROVE_SEEDS walks, every crash point.
+# What takes longer: PROVE_SEEDS walks, 100,000 staged creates, every crash point.
 PROVE_SEEDS ?= 2000
 prove: deps
-	@$(MAKE) --no-print-directory -j2 $(BUILD)/tests/test_walk $(BUILD)/san/tests/test_crash_points
+	@$(MAKE) --no-print-directory -j2 $(BUILD)/tests/test_walk $(BUILD)/san/tests/test_crash_points \
+	    $(BUILD)/tests/test_stage_histories $(BUILD)/tests/test_stage_whole
 	@scripts/prove $(BUILD) $(PROVE_SEEDS)
 
-# Each parser of outside bytes, FUZZ_SECONDS each (needs clang).
+# Each parser of outside bytes, FUZZ_SECONDS each (needs clang). Before a release for longer:
+#   make fuzz FUZZ_SECONDS=600
+# and one of them alone: tests/fuzz/run 3600 ews_response
 FUZZ_SECONDS ?= 20
 fuzz:
 	@scripts/install-deps check
@@ -176,7 +182,7 @@ help:
 	@echo "make run        the same, left running, with what to try"
 	@echo "make test       all tests, with sanitizers; closes with N passed, N failed"
 	@echo "make prove      what takes longer: many seeds, every crash point"
-	@echo "make fuzz       every parser of outside bytes, FUZZ_SECONDS=20 each"
+	@echo "make fuzz       every parser of outside bytes, FUZZ_SECONDS=20 each (600 before a release)"
 	@echo "make bench      speed, each figure beside its limit"
 	@echo "make check      who includes whom, headers, format, words, clang-tidy"
 	@echo "make install    into PREFIX=$(PREFIX) (DESTDIR for packagers); make uninstall"

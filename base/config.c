@@ -277,6 +277,104 @@ static bool check_required(struct config *config, struct err *err)
     return true;
 }
 
+static bool readable_secret(const struct config *config, const char *section, const char *key,
+                            const char *path, struct err *err)
+{
+    struct buf secret;
+    buf_init(&secret, 1024);
+    bool ok = !path || file_read_secret(path, &secret, err);
+    if (secret.data)
+        explicit_bzero(secret.data, secret.cap);
+    buf_clear(&secret);
+    if (ok)
+        return true;
+    err->kind = ERR_CONFIG;
+    return err_prefix(err, "%s: [exchange \"%s\"] %s: ", config->path, section, key);
+}
+
+/* Which keys each way to prove oneself needs. */
+static const char *lacking_key(const struct config_exchange *exchange)
+{
+    bool password = strcmp(exchange->auth, "basic") == 0 || strcmp(exchange->auth, "ntlm") == 0;
+    if (password && !exchange->user)
+        return "user";
+    if (password && !exchange->password_file)
+        return "password-file";
+    if (strcmp(exchange->auth, "oauth2") != 0)
+        return NULL;
+    if (!exchange->client_id)
+        return "client-id";
+    if (!exchange->tenant && !exchange->token_url)
+        return "tenant";
+    if (!exchange->client_secret_file && !exchange->client_certificate)
+        return "client-secret-file";
+    return exchange->client_certificate && !exchange->client_key ? "client-key" : NULL;
+}
+
+/* Names such as "outlook.office365.com", separated by blanks or commas, each with a dot in it:
+ * for what it names may see the credentials, and so may whatever is below it. */
+static bool are_hosts(const char *list)
+{
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.";
+    static const char gap[] = ", \t";
+    for (const char *p = list + strspn(list, gap); *p; p += strspn(p, gap)) {
+        size_t len = strcspn(p, gap);
+        const char *dot = memchr(p, '.', len);
+        if (strspn(p, letters) < len || !dot || dot == p || p[len - 1] == '.')
+            return false;
+        p += len;
+    }
+    return true;
+}
+
+/* Where Exchange is: said, or looked up. */
+static bool check_url(const struct config *config, const struct config_exchange *exchange,
+                      struct err *err)
+{
+    if (!exchange->url && !exchange->autodiscover)
+        return err_set(
+            err, ERR_CONFIG,
+            "%s: [exchange \"%s\"] lacks the key \"url\", the address of EWS such as "
+            "https://HOST/EWS/Exchange.asmx; or set autodiscover = yes",
+            config->path, exchange->name);
+    if (exchange->url && exchange->autodiscover)
+        return err_set(
+            err, ERR_CONFIG,
+            "%s: [exchange \"%s\"] has both url and autodiscover = yes; leave one out",
+            config->path, exchange->name);
+    if (exchange->autodiscover_hosts && !are_hosts(exchange->autodiscover_hosts))
+        return err_set(err, ERR_CONFIG,
+                       "%s: [exchange \"%s\"] autodiscover-hosts = %.200s must be names with a "
+                       "dot in them, such as outlook.office365.com",
+                       config->path, exchange->name, exchange->autodiscover_hosts);
+    return true;
+}
+
+static bool check_auth(const struct config *config, const struct config_exchange *exchange,
+                       struct err *err)
+{
+    const char *key = lacking_key(exchange);
+    if (key)
+        return err_set(err, ERR_CONFIG,
+                       "%s: [exchange \"%s\"] with auth = %s lacks the key \"%s\"",
+                       config->path, exchange->name, exchange->auth, key);
+    if (strcmp(exchange->auth, "oauth2") == 0 && !exchange->impersonate)
+        return err_set(err, ERR_CONFIG,
+                       "%s: [exchange \"%s\"] with auth = oauth2 needs impersonate = yes: an "
+                       "application has no mailbox of its own",
+                       config->path, exchange->name);
+    if (exchange->client_secret_file && exchange->client_certificate)
+        return err_set(err, ERR_CONFIG,
+                       "%s: [exchange \"%s\"] has both client-secret-file and "
+                       "client-certificate; leave one out",
+                       config->path, exchange->name);
+    return readable_secret(config, exchange->name, "password-file", exchange->password_file,
+                           err) &&
+           readable_secret(config, exchange->name, "client-secret-file",
+                           exchange->client_secret_file, err);
+}
+
 /* What one key cannot tell: keys that need each other, files that must be there and private. */
 static bool check_sense(const struct config *config, struct err *err)
 {
@@ -285,20 +383,8 @@ static bool check_sense(const struct config *config, struct err *err)
                        "%s: [notify] needs both certificate and key, or neither", config->path);
     for (size_t i = 0; i < config->exchange_count; i++) {
         const struct config_exchange *exchange = &config->exchange[i];
-        struct buf secret;
-        if (strcmp(exchange->auth, "negotiate") != 0 && !exchange->password_file)
-            return err_set(err, ERR_CONFIG,
-                           "%s: [exchange \"%s\"] with auth = %s lacks password-file",
-                           config->path, exchange->name, exchange->auth);
-        buf_init(&secret, 1024);
-        bool ok =
-            !exchange->password_file || file_read_secret(exchange->password_file, &secret, err);
-        buf_clear(&secret);
-        if (!ok) {
-            err->kind = ERR_CONFIG;
-            return err_prefix(err, "%s: [exchange \"%s\"] password-file: ", config->path,
-                              exchange->name);
-        }
+        if (!check_url(config, exchange, err) || !check_auth(config, exchange, err))
+            return false;
         if (strcmp(exchange->notify, "push") == 0 && exchange->callback_url &&
             !config->notify.listen)
             return err_set(

@@ -27,11 +27,16 @@ struct config_node {
 
 struct config_exchange {
     char *name; /* of the section */
-    char *url;
+    char *url;  /* NULL: autodiscover */
+    bool autodiscover;
+    char *autodiscover_hosts, *autodiscover_prefer;
     char *version;
     char *auth;
     char *user;
     char *password_file;
+    char *tenant, *client_id, *client_secret_file; /* oauth2 */
+    char *client_certificate, *client_key;
+    char *token_url, *scope;
     bool impersonate;
     char *ca_file;
     bool verify;
@@ -39,6 +44,7 @@ struct config_exchange {
     int64_t connections;
     int64_t request_timeout_ms;
     char *item_class;
+    char *create;
     char *callback_url;
     char *notify;
 };

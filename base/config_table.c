@@ -42,23 +42,62 @@ static const struct config_key cluster_keys[] = {
 
 static const struct config_key exchange_keys[] = {
     {.name = "url",             .type = CONFIG_URL,      .offset = EXCHANGE(url),
-     .required = true,
-     .help = "address of EWS, https://HOST/EWS/Exchange.asmx"},
+     .help = "address of EWS, https://HOST/EWS/Exchange.asmx; needed without autodiscover"},
+
+    {.name = "autodiscover",    .type = CONFIG_FLAG,     .offset = EXCHANGE(autodiscover),
+     .fallback = "no",
+     .help = "yes: instead of url, look up the server of each mailbox by its address"},
+
+    {.name = "autodiscover-hosts", .type = CONFIG_TEXT,
+     .offset = EXCHANGE(autodiscover_hosts),
+     .help = "hosts and domains, other than that of the address, to which autodiscover may "
+             "lead, and which may then see the credentials"},
+
+    {.name = "autodiscover-prefer", .type = CONFIG_CHOICE,
+     .offset = EXCHANGE(autodiscover_prefer),
+     .fallback = "external", .choices = "external|internal",
+     .help = "which address to use when autodiscover names two"},
 
     {.name = "version",         .type = CONFIG_TEXT,     .offset = EXCHANGE(version),
      .fallback = "Exchange2013_SP1",
      .help = "RequestServerVersion of each request"},
 
     {.name = "auth",            .type = CONFIG_CHOICE,   .offset = EXCHANGE(auth),
-     .fallback = "basic", .choices = "basic|ntlm|negotiate",
-     .help = "how the service account proves itself"},
+     .fallback = "basic", .choices = "basic|ntlm|negotiate|oauth2",
+     .help = "how the service account proves itself; negotiate is Kerberos: its key stands in "
+             "a keytab that KRB5_CLIENT_KTNAME names (systemd: Environment=)"},
 
     {.name = "user",            .type = CONFIG_TEXT,     .offset = EXCHANGE(user),
-     .required = true,
-     .help = "the service account: USER, DOMAIN\\USER or USER@DOMAIN"},
+     .help = "the service account, for basic and ntlm: USER, DOMAIN\\USER or USER@DOMAIN"},
 
     {.name = "password-file",   .type = CONFIG_PATHNAME, .offset = EXCHANGE(password_file),
      .help = "file with the password on one line, mode 0600"},
+
+    {.name = "tenant",          .type = CONFIG_TEXT,     .offset = EXCHANGE(tenant),
+     .help = "oauth2: the directory that the application is registered in, example.com or its "
+             "identifier"},
+
+    {.name = "client-id",       .type = CONFIG_TEXT,     .offset = EXCHANGE(client_id),
+     .help = "oauth2: the application's identifier"},
+
+    {.name = "client-secret-file", .type = CONFIG_PATHNAME,
+     .offset = EXCHANGE(client_secret_file),
+     .help = "oauth2: file with the application's secret on one line, mode 0600"},
+
+    {.name = "client-certificate", .type = CONFIG_PATHNAME,
+     .offset = EXCHANGE(client_certificate),
+     .help = "oauth2, instead of a secret: PEM certificate that was uploaded to the "
+             "application"},
+
+    {.name = "client-key",      .type = CONFIG_PATHNAME, .offset = EXCHANGE(client_key),
+     .help = "oauth2: PEM key (RSA) of client-certificate, mode 0600"},
+
+    {.name = "token-url",       .type = CONFIG_URL,      .offset = EXCHANGE(token_url),
+     .help = "oauth2: where tokens are fetched; default: Microsoft Entra, for the tenant"},
+
+    {.name = "scope",           .type = CONFIG_TEXT,     .offset = EXCHANGE(scope),
+     .fallback = "https://outlook.office365.com/.default",
+     .help = "oauth2: what the token is for"},
 
     {.name = "impersonate",     .type = CONFIG_FLAG,     .offset = EXCHANGE(impersonate),
      .fallback = "yes",
@@ -87,13 +126,18 @@ static const struct config_key exchange_keys[] = {
      .fallback = "IPM.Note.Microsoft.Voicemail.UM.CA",
      .help = "item class of a voice message; Outlook chooses its form by it"},
 
+    {.name = "create",          .type = CONFIG_CHOICE,   .offset = EXCHANGE(create),
+     .fallback = "auto", .choices = "auto|inline|mime",
+     .help = "how the audio of a new message travels: inline (an attachment beside the "
+             "properties), mime (the whole message), or auto: what the server is found to keep"},
+
     {.name = "callback-url",    .type = CONFIG_URL,      .offset = EXCHANGE(callback_url),
      .help = "address at which Exchange reaches [notify]; a secret path is put behind it"},
 
     {.name = "notify",          .type = CONFIG_CHOICE,   .offset = EXCHANGE(notify),
-     .fallback = "auto", .choices = "push|poll|auto",
-     .help = "how changes arrive: push (needs callback-url), poll every minute, "
-             "or auto: push if it can"},
+     .fallback = "auto", .choices = "push|stream|poll|auto",
+     .help = "how changes arrive: push (needs callback-url), stream (hanging connections), "
+             "poll every minute, or auto: the first of these that works"},
 };
 
 static const struct config_key notify_keys[] = {

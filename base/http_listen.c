@@ -44,8 +44,13 @@ SSL_CTX *http_listen_tls(const char *certificate, const char *key, struct err *e
         return NULL;
     }
     SSL_CTX_set_min_proto_version(tls, TLS1_2_VERSION);
-    SSL_CTX_set_options(tls, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
-    SSL_CTX_set_mode(tls, SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_options(tls, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+                                 SSL_OP_NO_COMPRESSION);
+    SSL_CTX_set_mode(tls, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                              SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    /* A session is resumed by a ticket that the client keeps; none is kept here for strangers.
+     */
+    SSL_CTX_set_session_cache_mode(tls, SSL_SESS_CACHE_OFF);
     if (!load_certificate(tls, certificate, key, err)) {
         SSL_CTX_free(tls);
         return NULL;

@@ -54,8 +54,4 @@ int64_t loop_virtual_settle(struct loop *loop, int64_t limit_ms);
 /* Move the calendar alone, as an administrator or a bad clock would. */
 void loop_virtual_jump_wall(struct loop *loop, int64_t ms);
 
-/* For the small files that wrap libevent's HTTP server; NULL on a virtual loop. */
-struct event_base;
-struct event_base *loop_event_base(struct loop *loop);
-
 #endif

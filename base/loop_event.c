@@ -34,11 +34,6 @@ static struct event_base *events_of(struct loop *loop)
     return loop->ops == &system_ops ? ((struct system_loop *)loop)->events : NULL;
 }
 
-struct event_base *loop_event_base(struct loop *loop)
-{
-    return events_of(loop);
-}
-
 struct loop *loop_system_new(struct err *err)
 {
     struct system_loop *loop = calloc(1, sizeof *loop);

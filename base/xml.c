@@ -110,12 +110,17 @@ static bool read_attributes(struct xml_reader *reader, struct xml_node *node, in
         fail(reader, ERR_SYSTEM, "no memory for an XML document");
         return false;
     }
-    for (int i = 0; i < count; i++, raw += 5) {
-        attrs[i].name = (const char *)raw[0];
-        attrs[i].value =
-            attribute_value(reader, (const char *)raw[3], (size_t)(raw[4] - raw[3]));
-        if (!attrs[i].value)
-            return false;
+    /* Those of no namespace first: a stranger's x:Name never stands in for Name. */
+    struct xml_attr *attr = attrs;
+    for (int pass = 0; pass < 2; pass++) {
+        for (const xmlChar **at = raw; at < raw + 5 * count; at += 5) {
+            if ((at[2] != NULL) != pass)
+                continue;
+            attr->name = (const char *)at[0];
+            attr->value = attribute_value(reader, (const char *)at[3], (size_t)(at[4] - at[3]));
+            if (!attr++->value)
+                return false;
+        }
     }
     node->attrs = attrs;
     node->attr_count = count;

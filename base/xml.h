@@ -61,7 +61,8 @@ const struct xml_node *xml_next(const struct xml_node *node, const char *ns, con
 /* Depth first, the node itself included. */
 const struct xml_node *xml_find(const struct xml_node *node, const char *ns, const char *name);
 const char *xml_text(const struct xml_node *node);
-const char *xml_attr(const struct xml_node *node, const char *name); /* NULL if absent */
+/* NULL if absent. One without a prefix goes before one with. */
+const char *xml_attr(const struct xml_node *node, const char *name);
 const char *xml_child_text(const struct xml_node *node, const char *ns, const char *name);
 
 /* Writing into a buf. Names are literals of ours and are not checked. */

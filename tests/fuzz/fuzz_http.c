@@ -10,7 +10,7 @@
 #include "tests/fuzz/fuzz_targets.h"
 
 enum { HEADER_MAX = 2000, BODY_MAX = 1000, PIECES_MAX = 64, END_MS = 3000 };
-enum act { ACT_ANSWER, ACT_LATER, ACT_DROP, ACTS };
+enum act { ACT_ANSWER, ACT_LATER, ACT_DROP, ACT_EARLY, ACT_EARLY_DROP, ACTS };
 
 struct session {
     struct loop *loop;
@@ -44,6 +44,7 @@ static void handle(struct http_request *request, void *arg)
     fuzz_check(http_body(request, &len) && len <= BODY_MAX);
     fuzz_check(strlen(http_path(request)) <= HEADER_MAX);
     http_header(request, "X-Mark");
+    fuzz_check(session->act < ACT_EARLY);
     /* One connection: nothing is handled before what came before it was answered. */
     fuzz_check(!session->kept);
     switch (session->act) {
@@ -54,6 +55,20 @@ static void handle(struct http_request *request, void *arg)
     case ACT_DROP: http_drop(&request); break;
     default: answer(&request); break;
     }
+}
+
+/* Before the body. */
+static void look_at_head(struct http_request **request, void *arg)
+{
+    struct session *session = arg;
+    size_t len;
+
+    http_body(*request, &len);
+    fuzz_check(len == 0 && !session->kept && http_method(*request)[0]);
+    if (session->act == ACT_EARLY)
+        answer(request);
+    else if (session->act == ACT_EARLY_DROP)
+        http_drop(request);
 }
 
 static void answer_later(void *arg)
@@ -122,13 +137,17 @@ static int dial(int port)
 
 static void open_session(struct session *session)
 {
-    const struct http_config config = {.listen = "127.0.0.1:0",
-                                       .max_header_bytes = HEADER_MAX,
-                                       .max_body_bytes = BODY_MAX,
-                                       .max_connections = 2,
-                                       .timeout_s = 1};
+    struct http_config config = {.listen = "127.0.0.1:0",
+                                 .max_header_bytes = HEADER_MAX,
+                                 .max_body_bytes = BODY_MAX,
+                                 .max_connections = 2,
+                                 .timeout_s = 1,
+                                 .max_held_bytes = BODY_MAX / 2 + 100,
+                                 .head = look_at_head};
     struct err err;
 
+    if (session->act == ACT_LATER)
+        config.max_held_bytes = 0;
     session->loop = loop_system_new(&err);
     fuzz_check(session->loop);
     session->server = http_server_new(session->loop, &config, handle, session, &err);

@@ -1,9 +1,11 @@
 /* The HTTP server against clients that behave and clients that do not. A client is a forked
  * process with a blocking socket; what it read comes back through a pipe. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,10 +28,11 @@
 
 #include "base/buf.h"
 #include "base/http.h"
+#include "base/limits.h"
 
 enum { BODY_MAX = 1000, HEADER_MAX = 2000, CONNECTIONS_MAX = 4 };
 
-enum act { ACT_ECHO, ACT_KEEP, ACT_DROP, ACT_FREE_SERVER };
+enum act { ACT_ECHO, ACT_KEEP, ACT_DROP, ACT_FREE_SERVER, ACT_LARGE };
 
 struct fixture {
     struct loop *loop;
@@ -56,6 +60,16 @@ static void echo(struct http_request **request)
     buf_clear(&out);
 }
 
+/* More than the system's buffers take. */
+static void answer_large(struct http_request **request)
+{
+    enum { LARGE = 12 * 1024 * 1024 };
+    char *bytes = calloc(1, LARGE);
+    bool small = strcmp(http_path(*request), "/small") == 0;
+    http_reply(request, 200, NULL, bytes, small ? 2 : LARGE);
+    free(bytes);
+}
+
 static void handle(struct http_request *request, void *arg)
 {
     struct fixture *fixture = arg;
@@ -68,6 +82,7 @@ static void handle(struct http_request *request, void *arg)
         loop_timer_set(fixture->later, 150);
         break;
     case ACT_DROP: http_drop(&request); break;
+    case ACT_LARGE: answer_large(&request); break;
     case ACT_FREE_SERVER:
         http_server_free(&fixture->server);
         assert_string_equal(http_path(request), "/free");
@@ -108,6 +123,17 @@ static void open_with(struct fixture *fixture, const struct http_config *with)
 static void open_act(struct fixture *fixture, enum act act)
 {
     const struct http_config with = config();
+    open_with(fixture, &with);
+    fixture->act = act;
+}
+
+/* What must happen soon happens long before the time for a request is over. */
+enum { PATIENT_S = 10, SOON_MS = 4000 };
+
+static void open_patient(struct fixture *fixture, enum act act)
+{
+    struct http_config with = config();
+    with.timeout_s = PATIENT_S;
     open_with(fixture, &with);
     fixture->act = act;
 }
@@ -174,7 +200,9 @@ static void until_read(int fd)
 {
     int unsent = 1;
 
-    while (ioctl(fd, SIOCOUTQ, &unsent) == 0 && unsent > 0)
+    /* What was sent to an end that is gone stays unsent. */
+    struct pollfd end = {.fd = fd};
+    while (poll(&end, 1, 0) == 0 && ioctl(fd, SIOCOUTQ, &unsent) == 0 && unsent > 0)
         sched_yield();
     while (unread_there(fd) > 0)
         sched_yield();
@@ -450,30 +478,263 @@ static void a_request_whose_end_is_a_matter_of_opinion_is_refused(void **state)
     close_all(&fixture);
 }
 
+static void ask_for(int fd, const char *path)
+{
+    char text[128];
+    snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path);
+    put(fd, text);
+}
+
+static void say_whether_open(int fd, int out)
+{
+    char byte;
+    ssize_t n = recv(fd, &byte, 1, MSG_DONTWAIT);
+    dprintf(out, n < 0 && errno == EAGAIN ? "<open>" : "<closed>");
+}
+
 static void one_too_many(int port, int out)
 {
     int fds[CONNECTIONS_MAX];
     for (int i = 0; i < CONNECTIONS_MAX; i++)
         fds[i] = dial(port);
-    usleep(50 * 1000);
     int extra = dial(port);
-    copy_until_closed(extra, out);
-    close(fds[0]);
-    usleep(50 * 1000);
-    fds[0] = dial(port);
-    put(fds[0], "GET /room HTTP/1.1\r\nHost: x\r\n" CLOSE);
+    ask_for(extra, "/room");
+    copy_until(extra, out, "/room");
     copy_until_closed(fds[0], out);
+    say_whether_open(fds[1], out);
 }
 
-static void connections_over_the_maximum_are_closed_at_once(void **state)
+static void for_a_new_connection_the_oldest_stranger_gives_way(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_patient(&fixture, ACT_ECHO);
+    int64_t ms = run_client(&fixture, one_too_many);
+    assert_true(ms < SOON_MS);
+    assert_non_null(strstr(buf_str(&fixture.seen), "GET /room [-] <eof><open>"));
+    close_all(&fixture);
+}
+
+static void more_than_descriptors(int port, int out)
+{
+    struct rlimit limit;
+    int first = -1, last = -1;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    for (int i = 0; i < CONNECTIONS_MAX; i++) {
+        last = dial(port);
+        first = i == 0 ? last : first;
+    }
+    ask_for(last, "/last");
+    copy_until(last, out, "/last");
+    copy_until_closed(first, out);
+}
+
+static void without_descriptors_too_the_oldest_stranger_gives_way(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct rlimit limit, before;
+    open_patient(&fixture, ACT_ECHO);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    before = limit;
+    int next = dup(0);
+    close(next);
+    limit.rlim_cur = (rlim_t)next + 3; /* one for the pipe from the client, two for us */
+    setrlimit(RLIMIT_NOFILE, &limit);
+    int64_t ms = run_client(&fixture, more_than_descriptors);
+    setrlimit(RLIMIT_NOFILE, &before);
+    assert_true(ms < SOON_MS);
+    assert_non_null(strstr(buf_str(&fixture.seen), "GET /last [-] "));
+    close_all(&fixture);
+}
+
+static void strangers_beside_one_who_was_answered(int port, int out)
+{
+    int kept = dial(port), last = -1;
+    ask_for(kept, "/first");
+    copy_until(kept, out, "/first");
+    for (int i = 0; i < 5 * CONNECTIONS_MAX; i++) {
+        last = dial(port);
+        put(last, "GET /slow HTTP/1.1\r\n");
+    }
+    ask_for(last, "/");
+    copy_until_closed(last, out);
+    ask_for(kept, "/second");
+    copy_until(kept, out, "/second");
+}
+
+static void a_connection_that_was_answered_outlives_strangers(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_patient(&fixture, ACT_ECHO);
+    run_client(&fixture, strangers_beside_one_who_was_answered);
+    assert_non_null(strstr(buf_str(&fixture.seen), "GET /second [-] "));
+    close_all(&fixture);
+}
+
+static void ask_and_do_not_read(int port, int out)
+{
+    int fds[CONNECTIONS_MAX];
+    for (int i = 0; i < CONNECTIONS_MAX; i++) {
+        fds[i] = dial(port);
+        ask_for(fds[i], "/large");
+        until_read(fds[i]);
+    }
+    int extra = dial(port);
+    ask_for(extra, "/small");
+    copy_until(extra, out, "\r\n\r\n");
+}
+
+static void who_does_not_read_his_answer_gives_way(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_patient(&fixture, ACT_LARGE);
+    int64_t ms = run_client(&fixture, ask_and_do_not_read);
+    assert_true(ms < SOON_MS);
+    assert_non_null(strstr(buf_str(&fixture.seen), "Content-Length: 2\r\n"));
+    close_all(&fixture);
+}
+
+/* More than may be held at once: the first is not complete and the oldest. */
+static void two_large_bodies(int port, int out)
+{
+    char body[BODY_MAX + 1];
+    memset(body, 'x', BODY_MAX);
+    body[BODY_MAX] = '\0';
+    const char *head = "POST /large HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n" CLOSE;
+    int first = dial(port), second = dial(port);
+    put(first, head);
+    put(first, body + 1);
+    until_read(first);
+    put(second, head);
+    put(second, body);
+    copy_until_closed(second, out);
+    copy_until_closed(first, out);
+}
+
+static void bodies_of_all_together_have_a_limit(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct http_config with = config();
+    with.timeout_s = PATIENT_S;
+    with.max_held_bytes = 3 * BODY_MAX / 2;
+    open_with(&fixture, &with);
+    int64_t ms = run_client(&fixture, two_large_bodies);
+    assert_true(ms < SOON_MS);
+    assert_non_null(strstr(buf_str(&fixture.seen), "POST /large [-] xxx"));
+    assert_int_equal(count(buf_str(&fixture.seen), "<eof>"), 2);
+    assert_int_equal(fixture.handled, 1);
+    close_all(&fixture);
+    with.max_held_bytes = BODY_MAX / 2; /* no room for one: it is told to come again */
+    open_with(&fixture, &with);
+    run_client(&fixture, two_large_bodies);
+    assert_int_equal(fixture.handled, 0);
+    assert_int_equal(count(buf_str(&fixture.seen), " 503 "), 2);
+    close_all(&fixture);
+}
+
+static void announce_a_gigabyte(int port, int out)
+{
+    char bytes[16 * 1024] = {0};
+    long sent = 0;
+    ssize_t n;
+    int fd = dial(port);
+    put(fd, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1073741824\r\n\r\n");
+    copy_until(fd, out, "\r\n\r\n");
+    while (sent < (1L << 26) && (n = send(fd, bytes, sizeof bytes, MSG_NOSIGNAL)) > 0)
+        sent += n;
+    dprintf(out, sent < (1L << 24) ? "<cut>" : "<swallowed>");
+}
+
+static void a_gigabyte_is_refused_before_it_comes(void **state)
 {
     (void)state;
     struct fixture fixture;
     open_act(&fixture, ACT_ECHO);
-    int64_t ms = run_client(&fixture, one_too_many);
-    assert_true(ms < 900);
-    assert_int_equal(strncmp(buf_str(&fixture.seen), "<eof>", 5), 0);
-    assert_non_null(strstr(buf_str(&fixture.seen), "GET /room"));
+    run_client(&fixture, announce_a_gigabyte);
+    assert_non_null(strstr(buf_str(&fixture.seen), " 413 "));
+    assert_non_null(strstr(buf_str(&fixture.seen), "<cut>"));
+    assert_int_equal(fixture.handled, 0);
+    close_all(&fixture);
+}
+
+static void refuse_early(struct http_request **request, void *arg)
+{
+    size_t len;
+    (void)arg;
+    http_body(*request, &len);
+    assert_int_equal(len, 0);
+    if (strcmp(http_path(*request), "/early") == 0)
+        http_reply(request, 404, NULL, "early", 5);
+    else if (strcmp(http_path(*request), "/drop") == 0)
+        http_drop(request);
+}
+
+static void ask_early(int port, int out)
+{
+    static const char *const paths[] = {"/early", "/drop", "/late"};
+    for (int i = 0; i < 3; i++) {
+        char text[256];
+        int fd = dial(port);
+        snprintf(text, sizeof text,
+                 "POST %s HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+                 "Content-Length: 4\r\n%s\r\n",
+                 paths[i], i == 2 ? "Connection: close\r\n" : "");
+        put(fd, text);
+        if (i == 2) {
+            copy_until(fd, out, "100 Continue\r\n\r\n");
+            put(fd, "body");
+        }
+        copy_until_closed(fd, out);
+        close(fd);
+    }
+}
+
+static void a_request_may_be_answered_before_its_body(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct http_config with = config();
+    with.head = refuse_early;
+    open_with(&fixture, &with);
+    run_client(&fixture, ask_early);
+    const char *seen = buf_str(&fixture.seen);
+    assert_non_null(strstr(seen, " 404 "));
+    assert_non_null(strstr(seen, "early<eof><eof>HTTP/1.1 100 "));
+    assert_non_null(strstr(seen, "POST /late [-] body<eof>"));
+    assert_int_equal(count(seen, " 100 "), 1);
+    assert_int_equal(fixture.handled, 1);
+    close_all(&fixture);
+}
+
+/* More header than is ever taken in one piece, ended properly. */
+static void long_header_at_once(int port, int out)
+{
+    char text[2 * HEADER_MAX];
+    int fd = dial(port);
+    snprintf(text, sizeof text, "GET / HTTP/1.1\r\nX-Long: %*d\r\n\r\n", HEADER_MAX, 0);
+    put(fd, text);
+    copy_until_closed(fd, out);
+    fd = dial(port);
+    put(fd, "\x16\x03\x01");
+    copy_until_closed(fd, out);
+}
+
+static void a_header_over_the_limit_is_refused_also_when_it_comes_at_once(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_patient(&fixture, ACT_ECHO);
+    int64_t ms = run_client(&fixture, long_header_at_once);
+    assert_true(ms < SOON_MS);
+    assert_non_null(strstr(buf_str(&fixture.seen), " 431 "));
+    assert_non_null(strstr(buf_str(&fixture.seen), " 400 ")); /* of what is none */
+    assert_int_equal(fixture.handled, 0);
     close_all(&fixture);
 }
 
@@ -688,29 +949,157 @@ static void tls_each_version(int port, int out)
     copy_until_closed(fd, out);
 }
 
+static void open_tls(struct fixture *fixture)
+{
+    struct http_config with = config();
+    if (!certificate_path[0])
+        make_certificate();
+    with.timeout_s = PATIENT_S;
+    with.certificate = certificate_path;
+    with.key = key_path;
+    open_with(fixture, &with);
+}
+
 static void tls_1_2_and_newer_are_spoken_and_nothing_else(void **state)
 {
     (void)state;
     struct fixture fixture;
     struct http_config with = config();
-    make_certificate();
-    with.certificate = certificate_path;
-    with.key = key_path;
-    open_with(&fixture, &with);
+    open_tls(&fixture);
     run_client(&fixture, tls_each_version);
     assert_int_equal(count(buf_str(&fixture.seen), "POST /tls [-] ok"), 2);
     assert_int_equal(count(buf_str(&fixture.seen), "<refused>"), 1);
     assert_int_equal(fixture.handled, 2);
     struct err err = {0};
-    with.key = NULL;
+    with.certificate = certificate_path;
     assert_null(http_server_new(fixture.loop, &with, handle, &fixture, &err));
     with.key = with.certificate;
     assert_null(http_server_new(fixture.loop, &with, handle, &fixture, &err));
     assert_int_equal(err.kind, ERR_CONFIG);
     close_all(&fixture);
+}
+
+static void put_bytes(int fd, const char *bytes, size_t len)
+{
+    if (send(fd, bytes, len, MSG_NOSIGNAL) < 0)
+        _exit(1);
+}
+
+static void tls_rubbish(int port, int out)
+{
+    static const char too_long[] = "\x16\x03\x01\x20\x00\x01\x02\x00\x00";
+    static const char promising[] = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
+    int fd = dial(port);
+    put(fd, "GET / HTTP/1.1\r\n");
+    copy_until_closed(fd, out);
+    fd = dial(port);
+    put_bytes(fd, too_long, sizeof too_long - 1);
+    copy_until_closed(fd, out);
+    fd = dial(port);
+    put_bytes(fd, promising, 4);
+    usleep(20 * 1000);
+    put_bytes(fd, promising + 4, 7);
+    usleep(20 * 1000);
+    say_whether_open(fd, out);
+    shutdown(fd, SHUT_WR);
+    copy_until_closed(fd, out);
+}
+
+static void what_is_no_hello_of_tls_is_closed_at_once(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_tls(&fixture);
+    int64_t ms = run_client(&fixture, tls_rubbish);
+    assert_true(ms < SOON_MS);
+    const char *seen = buf_str(&fixture.seen);
+    assert_int_equal(count(seen, "<eof>") + count(seen, "<reset>"), 3);
+    assert_int_equal(count(seen, "<open>"), 1);
+    close_all(&fixture);
+}
+
+/* A true hello, first byte by byte and then the rest. */
+static void tls_in_drops(int port, int out)
+{
+    char hello[4096];
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    SSL *tls = SSL_new(context);
+    BIO *wire = BIO_new(BIO_s_mem());
+    int fd = dial(port);
+    SSL_set_bio(tls, BIO_new(BIO_s_mem()), wire);
+    SSL_connect(tls);
+    int len = BIO_read(wire, hello, sizeof hello);
+    for (int i = 0; i < 40; i++) {
+        put_bytes(fd, hello + i, 1);
+        usleep(1000);
+    }
+    put_bytes(fd, hello + 40, (size_t)len - 40);
+    ssize_t n = read(fd, hello, sizeof hello);
+    dprintf(out, n > 5 && hello[0] == 0x16 ? "<hello>" : "<nothing>");
+    SSL_free(tls);
+    SSL_CTX_free(context);
+}
+
+static void a_hello_may_come_in_drops(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_tls(&fixture);
+    run_client(&fixture, tls_in_drops);
+    assert_string_equal(buf_str(&fixture.seen), "<hello>");
+    close_all(&fixture);
+}
+
+enum { HANDSHAKES = 3 * LIMIT_HTTP_HELLOS };
+
+/* All are there before the server looks: more than it begins in a turn. */
+static void tls_many_at_once(int port, int out)
+{
+    char hello[4096];
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    SSL *tls = SSL_new(context);
+    BIO *wire = BIO_new(BIO_s_mem());
+    int fds[HANDSHAKES], good = 0;
+    SSL_set_bio(tls, BIO_new(BIO_s_mem()), wire);
+    SSL_connect(tls);
+    int len = BIO_read(wire, hello, sizeof hello);
+    for (int i = 0; i < HANDSHAKES; i++) {
+        fds[i] = dial(port);
+        put_bytes(fds[i], hello, (size_t)len);
+    }
+    for (int i = 0; i < HANDSHAKES; i++)
+        good += read(fds[i], hello, sizeof hello) > 5 && hello[0] == 0x16;
+    tls_get(port, out, TLS1_3_VERSION);
+    dprintf(out, "<%d hellos>", good);
+    SSL_free(tls);
+    SSL_CTX_free(context);
+}
+
+static void many_handshakes_at_once_are_all_answered(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct http_config with = config();
+    char expected[32];
+    with.max_connections = 2 * HANDSHAKES;
+    with.timeout_s = PATIENT_S;
+    with.certificate = certificate_path;
+    with.key = key_path;
+    open_with(&fixture, &with);
+    run_client(&fixture, tls_many_at_once);
+    snprintf(expected, sizeof expected, "<%d hellos>", HANDSHAKES);
+    assert_non_null(strstr(buf_str(&fixture.seen), expected));
+    assert_non_null(strstr(buf_str(&fixture.seen), "POST /tls [-] ok"));
+    close_all(&fixture);
+}
+
+static int remove_certificate(void **state)
+{
+    (void)state;
     unlink(certificate_path);
     unlink(key_path);
     rmdir(tls_dir);
+    return 0;
 }
 
 int main(void)
@@ -723,7 +1112,14 @@ int main(void)
         cmocka_unit_test(a_body_over_the_limit_is_refused_and_never_handled),
         cmocka_unit_test(headers_over_the_limit_are_refused),
         cmocka_unit_test(a_request_whose_end_is_a_matter_of_opinion_is_refused),
-        cmocka_unit_test(connections_over_the_maximum_are_closed_at_once),
+        cmocka_unit_test(a_header_over_the_limit_is_refused_also_when_it_comes_at_once),
+        cmocka_unit_test(for_a_new_connection_the_oldest_stranger_gives_way),
+        cmocka_unit_test(without_descriptors_too_the_oldest_stranger_gives_way),
+        cmocka_unit_test(a_connection_that_was_answered_outlives_strangers),
+        cmocka_unit_test(who_does_not_read_his_answer_gives_way),
+        cmocka_unit_test(bodies_of_all_together_have_a_limit),
+        cmocka_unit_test(a_gigabyte_is_refused_before_it_comes),
+        cmocka_unit_test(a_request_may_be_answered_before_its_body),
         cmocka_unit_test(a_client_that_dribbles_is_cut_after_the_whole_time),
         cmocka_unit_test(idle_connections_are_closed),
         cmocka_unit_test(requests_sent_ahead_wait_their_turn),
@@ -733,6 +1129,9 @@ int main(void)
         cmocka_unit_test(a_dropped_request_gets_no_answer),
         cmocka_unit_test(a_port_in_use_is_said_so),
         cmocka_unit_test(tls_1_2_and_newer_are_spoken_and_nothing_else),
+        cmocka_unit_test(what_is_no_hello_of_tls_is_closed_at_once),
+        cmocka_unit_test(a_hello_may_come_in_drops),
+        cmocka_unit_test(many_handshakes_at_once_are_all_answered),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, remove_certificate);
 }
