@@ -37,6 +37,7 @@ struct part {
 struct body {
     struct part parts[PARTS_MAX];
     int count;
+    int more_owners;
     bool wrapping; /* while it is put together */
     struct err err;
 
@@ -329,16 +330,30 @@ void body_rewind(struct body *body)
     body->wrap_at = body->wrap_have = 0;
 }
 
+struct body *body_share(struct body *body)
+{
+    body->more_owners++;
+    return body;
+}
+
+/* A text may be a message to a person, or hold a secret. */
+static void text_free(struct part *part)
+{
+    if (part->text)
+        explicit_bzero(part->text, (size_t)part->len);
+    free(part->text);
+}
+
 void body_free(struct body **body_pointer)
 {
     struct body *body = *body_pointer;
-    if (!body)
-        return;
     *body_pointer = NULL;
+    if (!body || body->more_owners-- > 0)
+        return;
     for (int i = 0; i < body->count; i++) {
         if (body->parts[i].fd >= 0)
             close(body->parts[i].fd);
-        free(body->parts[i].text);
+        text_free(&body->parts[i]);
     }
     free(body);
 }

@@ -42,6 +42,9 @@ const char *body_text(const struct body *body, int number, size_t *len);
 /* Up to max bytes; 0 at the end; -1 when a file could not be read or became shorter. */
 long body_read(struct body *body, char *out, size_t max);
 void body_rewind(struct body *body);
+/* Another owner of the same body, who frees it too; one of them reads at a time. A request that
+ * may have to be sent once more keeps its body in this way. */
+struct body *body_share(struct body *body);
 void body_free(struct body **body);
 
 #endif

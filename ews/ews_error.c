@@ -28,10 +28,15 @@ static const struct grade grades[] = {
         {ERR_TEMPORARY, ERR_SCOPE_ITEM, ERR_WHEN_RETRY, ERR_EFFECT_UNKNOWN,
          "Exchange failed at this request; when it goes on, look at the event log "
          "of the Exchange server."},
+    [EWS_GRADE_STOPPED] = {ERR_TEMPORARY, ERR_SCOPE_ITEM, ERR_WHEN_RETRY, ERR_EFFECT_NONE,
+                           "something before it in the same request failed, so this was not "
+                           "begun; it is sent again."},
     [EWS_GRADE_THROTTLED] = {ERR_UNAVAILABLE, ERR_SCOPE_MAILBOX, ERR_WHEN_BACK_OFF,
                              ERR_EFFECT_NONE,
                              "Exchange asks us to wait; when this goes on, give the service "
                              "account a throttling policy of its own (New-ThrottlingPolicy)."},
+    [EWS_GRADE_TOO_MANY] = {ERR_UNAVAILABLE, ERR_SCOPE_MAILBOX, ERR_WHEN_BACK_OFF,
+                            ERR_EFFECT_NONE, "a limit of the mailbox is reached."},
     [EWS_GRADE_TIMED_OUT] = {ERR_UNAVAILABLE, ERR_SCOPE_MAILBOX, ERR_WHEN_BACK_OFF,
                              ERR_EFFECT_UNKNOWN, "Exchange ran out of time for this request."},
     [EWS_GRADE_TRANSIENT] =
@@ -42,7 +47,7 @@ static const struct grade grades[] = {
                              "Exchange could not begin the request; when this goes on, look at "
                              "its Active Directory and at its other servers."},
     [EWS_GRADE_MOVING] = {ERR_UNAVAILABLE, ERR_SCOPE_MAILBOX, ERR_WHEN_BACK_OFF,
-                          ERR_EFFECT_NONE,
+                          ERR_EFFECT_UNKNOWN,
                           "the mailbox is being moved, or is served elsewhere; look at "
                           "Get-MoveRequest, and whether the URL is that of its server."},
     [EWS_GRADE_DENIED] = {ERR_DENIED, ERR_SCOPE_MAILBOX, ERR_WHEN_BACK_OFF, ERR_EFFECT_NONE,
@@ -67,6 +72,25 @@ static const struct grade grades[] = {
 };
 
 static_assert(sizeof(grades) / sizeof(grades[0]) == EWS_GRADES, "every grade has its row");
+
+/* Codes that no table knows. A failure of one thing is believed to be one; of a whole request
+ * nothing is believed. */
+static const struct grade unknown[] = {
+    [EWS_SHAPE_FAULT] = {ERR_TEMPORARY, ERR_SCOPE_ITEM, ERR_WHEN_RETRY, ERR_EFFECT_UNKNOWN,
+                         "a failure that is not known here; when it goes on, look at the event "
+                         "log of the Exchange server."},
+    [EWS_SHAPE_ERROR] = {ERR_REFUSED, ERR_SCOPE_ITEM, ERR_WHEN_NEVER, ERR_EFFECT_NONE,
+                         "an error that is not known here; it is taken for a refusal of this "
+                         "one request."},
+    [EWS_SHAPE_WARNING] = {ERR_TEMPORARY, ERR_SCOPE_ITEM, ERR_WHEN_RETRY, ERR_EFFECT_UNKNOWN,
+                           "a warning that is not known here; the item is looked at again."},
+};
+
+static_assert(sizeof(unknown) / sizeof(unknown[0]) == EWS_SHAPES, "every shape has its row");
+
+/* Whatever it is called: who names a time to wait wants us to come back. */
+static const struct grade unknown_wait = {ERR_UNAVAILABLE, ERR_SCOPE_MAILBOX, ERR_WHEN_BACK_OFF,
+                                          ERR_EFFECT_UNKNOWN, "Exchange asks us to wait."};
 
 static int compare(const void *key, const void *row)
 {
@@ -101,22 +125,53 @@ static int words_length(const char *text)
     return (int)len;
 }
 
-bool ews_error_from_code(struct err *err, const char *code, const char *text,
-                         int64_t back_off_ms)
+static void fill(struct err *err, const struct grade *grade)
 {
-    const struct ews_error_row *row = find(code);
-    const struct grade *grade = &grades[row ? row->grade : EWS_GRADE_ITEM];
-    const char *remedy = row && row->remedy ? row->remedy : grade->remedy;
-    bool words = text && *text;
-    err_set(err, grade->kind, "Exchange answered %.63s: %s%s%.*s%s", code, remedy,
-            words ? " Its words: \"" : "", words ? words_length(text) : 0, words ? text : "",
-            words ? "\"" : "");
     err->scope = grade->scope;
     err->when = grade->when;
     err->effect = grade->effect;
+}
+
+/* An error that wraps another one ("internal error", inside it "server busy") is the inner one;
+ * but how far the server had come, the outer one says. */
+static const struct ews_error_row *unwrapped(const struct ews_said *said,
+                                             const struct ews_error_row *outer)
+{
+    const struct ews_error_row *inner = said->inner[0] ? find(said->inner) : NULL;
+    if (!inner)
+        return outer;
+    bool wraps =
+        !outer || outer->grade == EWS_GRADE_BROKE || outer->grade == EWS_GRADE_TRANSIENT;
+    return wraps || inner->grade == EWS_GRADE_THROTTLED ? inner : outer;
+}
+
+bool ews_error_from_answer(struct err *err, const struct ews_said *said)
+{
+    const struct ews_error_row *outer = find(said->code), *row = unwrapped(said, outer);
+    const struct grade *other = said->back_off_ms > 0 ? &unknown_wait : &unknown[said->shape];
+    const struct grade *grade = row ? &grades[row->grade] : other;
+    const struct grade *reached = outer ? &grades[outer->grade] : other;
+    const char *code = row ? row->code : said->code;
+    const char *text = said->text ? said->text : "";
+    err_set(err, grade->kind, "Exchange answered %.63s: %s%s%.*s%s", code,
+            row && row->remedy ? row->remedy : grade->remedy, *text ? " Its words: \"" : "",
+            words_length(text), text, *text ? "\"" : "");
+    fill(err, grade);
+    if (err->when != ERR_WHEN_NEVER && reached->effect == ERR_EFFECT_UNKNOWN)
+        err->effect = ERR_EFFECT_UNKNOWN;
     snprintf(err->code, sizeof(err->code), "%s", code);
-    wait_for(err, back_off_ms);
+    wait_for(err, said->back_off_ms);
     return false;
+}
+
+bool ews_error_from_code(struct err *err, const char *code, const char *text,
+                         int64_t back_off_ms)
+{
+    return ews_error_from_answer(err, &(struct ews_said){.shape = EWS_SHAPE_ERROR,
+                                                         .code = code,
+                                                         .inner = "",
+                                                         .text = text,
+                                                         .back_off_ms = back_off_ms});
 }
 
 /* ---- HTTP ------------------------------------------------------------------------------- */
@@ -181,13 +236,18 @@ static const struct http_row http_table[] = {
      440,
      {ERR_DENIED, ERR_SCOPE_ACCOUNT, BACK_OFF, NONE,
       "a login page stands in front of EWS; let this server through without it."}},
+    {456,
+     457,
+     {ERR_DENIED, ERR_SCOPE_ACCOUNT, BACK_OFF, NONE,
+      "the service account is refused before EWS; check whether it is locked, must change its "
+      "password, or may sign in this way."}},
     {400,
      499,
-     {ERR_REFUSED, ERR_SCOPE_ITEM, NEVER, NONE,
-      "the web server in front of Exchange refuses the request."}},
+     {ERR_CONFIG, ERR_SCOPE_ACCOUNT, BACK_OFF, NONE,
+      "what stands in front of Exchange (a proxy, a firewall) refuses requests like ours."}},
     {503,
      503,
-     {ERR_UNAVAILABLE, ERR_SCOPE_ACCOUNT, BACK_OFF, NONE,
+     {ERR_UNAVAILABLE, ERR_SCOPE_ACCOUNT, BACK_OFF, UNKNOWN,
       "Exchange takes no requests just now; when this goes on, look at the application "
       "pool MSExchangeServicesAppPool."}},
     {502,
@@ -233,10 +293,39 @@ bool ews_error_from_http(struct err *err, int status, const char *content_type,
     const struct grade *grade = http_grade(status, content_type ? content_type : "");
     err_set(err, grade->kind, "Exchange answered with HTTP status %d: %s", status,
             grade->remedy);
-    err->scope = grade->scope;
-    err->when = grade->when;
-    err->effect = grade->effect;
+    fill(err, grade);
+    /* Who names the time to come back turned the request away. A 503 without it may also be
+     * that of a proxy that lost its connection in the middle. */
+    if (status == 503 && retry_after_ms > 0)
+        err->effect = ERR_EFFECT_NONE;
     snprintf(err->code, sizeof(err->code), "HTTP %d", status);
     wait_for(err, retry_after_ms);
     return false;
+}
+
+/* ---- Classes ---------------------------------------------------------------------------- */
+
+static enum ews_grade grade_of(const struct err *err)
+{
+    const struct ews_error_row *row = find(err->code);
+    return row ? row->grade : EWS_GRADES;
+}
+
+bool ews_error_is_moved(const struct err *err)
+{
+    return err->kind == ERR_UNAVAILABLE && grade_of(err) == EWS_GRADE_MOVING;
+}
+
+bool ews_error_is_throttled(const struct err *err)
+{
+    static const char *const statuses[] = {"HTTP 408", "HTTP 429", "HTTP 503", "HTTP 504"};
+    if (err->kind != ERR_UNAVAILABLE)
+        return false;
+    for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+        if (strcmp(err->code, statuses[i]) == 0)
+            return true;
+    }
+    enum ews_grade grade = grade_of(err);
+    bool other_wait = grade == EWS_GRADES && err->code[0] && err->back_off_ms > 0;
+    return grade == EWS_GRADE_THROTTLED || grade == EWS_GRADE_TIMED_OUT || other_wait;
 }

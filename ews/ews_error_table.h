@@ -10,7 +10,9 @@ enum ews_grade {
     EWS_GRADE_GONE,         /* the item or folder is not there */
     EWS_GRADE_CONFLICT,     /* somebody else changed it meanwhile */
     EWS_GRADE_BROKE,        /* the server failed at this item; perhaps half-way */
+    EWS_GRADE_STOPPED,      /* not done: something before it in the batch failed */
     EWS_GRADE_THROTTLED,    /* not done: too many requests */
+    EWS_GRADE_TOO_MANY,     /* not done: too many of something that is no request */
     EWS_GRADE_TIMED_OUT,    /* the server gave up; perhaps half-way */
     EWS_GRADE_TRANSIENT,    /* the server is in trouble; perhaps half-way */
     EWS_GRADE_UNREACHED,    /* the server did not get as far as trying */

@@ -14,6 +14,7 @@
 #define EWS_PROPERTY_SET    "b7a3f0c2-5d0e-4c53-9f2b-7c1d5b8e6a41"
 #define EWS_NAME_MESSAGE_ID "SibMessageId"
 #define EWS_NAME_CREATION   "SibCreation"
+#define EWS_NAME_WINNER     "SibWinner" /* of a folder: the item that it names */
 /* The domain in an Internet-Message-ID; it can never be anybody's (RFC 2606). */
 #define EWS_MESSAGE_ID_DOMAIN "sib.invalid"
 

@@ -56,23 +56,43 @@ static int64_t number_of(const char *text)
     return value < TIME_BACK_OFF_MAX_MS ? value : TIME_BACK_OFF_MAX_MS;
 }
 
-/* The text of <t:Value Name="name"> anywhere below node; NULL if there is none. */
-static const char *named_value(const struct xml_node *node, const char *name)
+/* The next <t:Value Name="name"> below top, after `from` in the order of the document; from is
+ * top for the first. */
+static const struct xml_node *next_value(const struct xml_node *top,
+                                         const struct xml_node *from, const char *name)
 {
-    for (const struct xml_node *child = node ? node->first_child : NULL; child;
-         child = child->next) {
-        const char *attr = strcmp(child->name, "Value") == 0 ? xml_attr(child, "Name") : NULL;
+    const struct xml_node *node = from;
+    for (;;) {
+        if (node->first_child) {
+            node = node->first_child;
+        } else {
+            while (node != top && !node->next)
+                node = node->parent;
+            if (node == top)
+                return NULL;
+            node = node->next;
+        }
+        const char *attr = strcmp(node->name, "Value") == 0 ? xml_attr(node, "Name") : NULL;
         if (attr && strcmp(attr, name) == 0)
-            return child->text;
-        const char *below = named_value(child, name);
-        if (below)
-            return below;
+            return node;
     }
-    return NULL;
 }
 
-/* Copy without white space at the ends. */
-static void trimmed(char *out, size_t size, const char *text)
+/* The longest wait that is asked for, wherever among its siblings it stands; 0: none. */
+static int64_t back_off_in(const struct xml_node *node)
+{
+    int64_t longest = 0;
+    const struct xml_node *value = node;
+    while ((value = next_value(node, value, "BackOffMilliseconds"))) {
+        int64_t wait = number_of(value->text);
+        longest = wait > longest ? wait : longest;
+    }
+    return longest;
+}
+
+/* Copy a code without white space at its ends; what no code has in it becomes a question mark,
+ * for it goes into the log. */
+static void take_code(char *out, size_t size, const char *text)
 {
     while (isspace((unsigned char)*text))
         text++;
@@ -81,46 +101,45 @@ static void trimmed(char *out, size_t size, const char *text)
         len--;
     if (len >= size)
         len = size - 1;
-    memcpy(out, text, len);
+    for (size_t i = 0; i < len; i++) {
+        bool usual = isalnum((unsigned char)text[i]) || strchr("._:-", text[i]);
+        out[i] = usual ? text[i] : '?';
+    }
     out[len] = '\0';
 }
 
-/* An error that wraps another one ("internal error", inside it "server busy") is the inner one.
- */
-static bool code_error(const struct xml_node *node, const char *code_text, const char *text,
-                       struct err *err)
+static bool says_nothing(const char *code)
 {
-    char code[sizeof(err->code)], inner_code[sizeof(err->code)];
-    trimmed(code, sizeof(code), code_text);
-    const char *inner = named_value(node, "InnerErrorResponseCode");
-    if (inner) {
-        trimmed(inner_code, sizeof(inner_code), inner);
-        bool wraps = strcmp(code, "ErrorInternalServerError") == 0 || code[0] == '\0';
-        bool useful = inner_code[0] && strcmp(inner_code, "NoError") != 0;
-        if (useful && (wraps || strcmp(inner_code, "ErrorServerBusy") == 0))
-            memcpy(code, inner_code, sizeof(code));
-    }
-    const char *back_off = named_value(node, "BackOffMilliseconds");
-    return ews_error_from_code(err, code, text, back_off ? number_of(back_off) : 0);
+    return code[0] == '\0' || strcmp(code, "NoError") == 0;
+}
+
+static bool code_error(const struct xml_node *node, enum ews_shape shape, const char *code_text,
+                       const char *text, struct err *err)
+{
+    char code[sizeof(err->code)], inner[sizeof(err->code)];
+    const struct xml_node *value = next_value(node, node, "InnerErrorResponseCode");
+    take_code(code, sizeof(code), code_text);
+    take_code(inner, sizeof(inner), xml_text(value));
+    return ews_error_from_answer(err, &(struct ews_said){.shape = shape,
+                                                         .code = code,
+                                                         .inner = inner,
+                                                         .text = text,
+                                                         .back_off_ms = back_off_in(node)});
 }
 
 static bool fault_error(const struct xml_node *fault, struct err *err)
 {
     const struct xml_node *detail = xml_child(fault, NULL, "detail");
-    const char *code = xml_child_text(detail, EWS_NS_ERRORS, "ResponseCode");
-    const char *text = xml_child_text(detail, EWS_NS_ERRORS, "Message");
+    const char *code = xml_child_text(detail, NULL, "ResponseCode");
+    const char *text = xml_child_text(detail, NULL, "Message");
     if (!*text)
         text = xml_child_text(fault, NULL, "faultstring");
     if (!*code) {
         const char *faultcode = xml_child_text(fault, NULL, "faultcode");
         const char *colon = strrchr(faultcode, ':');
         code = colon ? colon + 1 : faultcode;
-        while (isspace((unsigned char)*code))
-            code++;
-        if (strncmp(code, "Error", 5) != 0)
-            code = "ErrorInternalServerError"; /* "Server", "Client": nothing is known */
     }
-    return code_error(fault, code, text, err);
+    return code_error(fault, EWS_SHAPE_FAULT, *code ? code : "Fault", text, err);
 }
 
 bool soap_is_envelope(const struct xml_node *root)
@@ -145,10 +164,12 @@ bool soap_open_answer(const struct xml_node *root, const char *response, int cou
     for (const struct xml_node *m = messages->first_child; m; m = m->next)
         found++;
     if (found != count) {
-        /* The whole request failed and was answered once: that error says more. */
-        if (found == 1 && !soap_message_ok(messages->first_child, err))
-            return false;
-        return soap_nonsense(err, "it does not have one message for each thing asked");
+        /* The whole request failed and was answered once: that error says more. What became of
+         * the rest it does not say. */
+        if (found != 1 || soap_message_ok(messages->first_child, err))
+            return soap_nonsense(err, "it does not have one message for each thing asked");
+        err->effect = ERR_EFFECT_UNKNOWN;
+        return false;
     }
     *first = messages->first_child;
     return true;
@@ -162,15 +183,18 @@ const struct xml_node *soap_next_message(const struct xml_node *message)
 bool soap_message_ok(const struct xml_node *message, struct err *err)
 {
     const char *class = xml_attr(message, "ResponseClass");
+    const char *said = xml_child_text(message, EWS_NS_MESSAGES, "ResponseCode");
+    char code[sizeof(err->code)];
     if (!class)
         return soap_nonsense(err, "a message has no ResponseClass");
-    const char *code = xml_child_text(message, EWS_NS_MESSAGES, "ResponseCode");
-    if (strcmp(class, "Success") == 0)
+    take_code(code, sizeof(code), said);
+    bool success = strcmp(class, "Success") == 0, warning = strcmp(class, "Warning") == 0;
+    if ((success || warning) && says_nothing(code))
         return true;
-    if (strcmp(class, "Warning") == 0 && (!*code || strcmp(code, "NoError") == 0))
-        return true;
-    if (!*code || strcmp(code, "NoError") == 0)
+    if (success)
+        return soap_nonsense(err, "a message says that it succeeded, and that it failed");
+    if (says_nothing(code))
         return soap_nonsense(err, "a message failed without a ResponseCode");
-    return code_error(message, code, xml_child_text(message, EWS_NS_MESSAGES, "MessageText"),
-                      err);
+    return code_error(message, warning ? EWS_SHAPE_WARNING : EWS_SHAPE_ERROR, said,
+                      xml_child_text(message, EWS_NS_MESSAGES, "MessageText"), err);
 }

@@ -21,11 +21,14 @@ void soap_begin(struct xml_writer *writer, struct buf *out, const struct soap_he
 void soap_end(struct xml_writer *writer);
 
 /* root: a whole document. response: local name of the element in the Body ("GetItemResponse").
- * first: the first of exactly `count` response messages. */
+ * first: the first of exactly `count` response messages. One error for several things asked is
+ * that error, with effect UNKNOWN. */
 bool soap_open_answer(const struct xml_node *root, const char *response, int count,
                       const struct xml_node **first, struct err *err);
 const struct xml_node *soap_next_message(const struct xml_node *message);
-/* Success? If not, err says what Exchange means by it. */
+/* Success? If not, err says what Exchange means by it. In a batch that stopped in the middle
+ * (ErrorBatchProcessingStopped) the messages behind the error have effect NONE: send those
+ * things again. */
 bool soap_message_ok(const struct xml_node *message, struct err *err);
 
 /* Is this document a SOAP envelope at all? */

@@ -3,7 +3,9 @@
  * transport_curl.c does it with libcurl's multi interface on the loop; a test's stand-in does
  * it inside the process. Nothing above can tell.
  *
- * Ownership: the request is copied except its body, which the transport takes and frees.
+ * Ownership: the request is copied except its body, which the transport takes and frees. Who
+ * may have to send the same once more shares it first (body_share), and rewinds it after
+ * `done`.
  *
  * Callbacks: `bytes` any number of times, then `done` exactly once; none before
  * transport_start returned; none after transport_cancel. */
@@ -43,6 +45,7 @@ struct transport_request {
     const char *method;         /* NULL: POST; "GET" has no body */
     const char *content_type;   /* NULL: SOAP's */
     bool anonymous;             /* show no credentials, whatever the account has */
+    bool secret;                /* request and answer hold secrets: nobody writes them down */
     const char *bearer;         /* the token that proves who we are (oauth2); NULL: none */
     const char *anchor_mailbox; /* X-AnchorMailbox; NULL: none */
     bool prefer_affinity;       /* X-PreferServerAffinity */
@@ -92,5 +95,9 @@ struct loop;
 struct transport *transport_curl_new(struct loop *loop, struct err *err);
 /* Words for what this libcurl lacks for `auth`; NULL when it can do it. */
 const char *transport_curl_lacks(const char *auth);
+/* Words for what it can do with `auth` only in part; NULL when there is nothing to say. */
+const char *transport_curl_warns(const char *auth);
+/* Its version, and everything that it cannot do, by name. */
+void transport_curl_describe(char *text, size_t size);
 
 #endif

@@ -1,4 +1,5 @@
-/* The transport over libcurl's multi interface: the only file that knows libcurl.
+/* The transport over libcurl's multi interface; transport_curl_*.c say what went wrong and what
+ * libcurl here cannot do. Nobody else knows libcurl.
  *
  * One multi handle, and so one pool of connections, for each distinct set of credentials: NTLM
  * and Negotiate authenticate the connection, so it must never carry another account's request.
@@ -10,6 +11,7 @@
 #include "ews/transport.h"
 
 #include <curl/curl.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -22,12 +24,17 @@
 #include "base/limits.h"
 #include "base/loop.h"
 #include "base/text.h"
+#include "ews/transport_curl_error.h"
+
+enum { SPARE_HANDLES = 8 }; /* each keeps its buffers, 150 KB */
 
 struct pool {
     struct curl_transport *transport;
     TAILQ_ENTRY(pool) link;
     TAILQ_HEAD(, transport_call) calls;
     CURLM *multi;
+    CURL *spare[SPARE_HANDLES]; /* used handles: a new one costs more than a small request */
+    int spares;
     struct loop_timer *timer;
     char *auth, *user, *password, *ca_file, *proxy;
     bool verify;
@@ -57,6 +64,8 @@ struct transport_call {
     bool inside;      /* curl calls us for this call */
     bool cancelled;   /* while inside */
     char words[CURL_ERROR_SIZE];
+    char no_ticket[200]; /* why there is no Kerberos ticket; "": there is one, or none is needed
+                          */
     /* what the headers of the answer said */
     size_t header_bytes;
     char content_type[256], location[LIMIT_URL], challenge[1024], server[512];
@@ -64,113 +73,13 @@ struct transport_call {
     struct wall date;
 };
 
-/* ---- Errors ----------------------------------------------------------------------------- */
-
-struct curl_grade {
-    CURLcode code;
-    enum err_kind kind;
-    enum err_scope scope;
-    enum err_when when;
-    enum err_effect effect;
-    const char *remedy;
-};
-
-static const char certificate_remedy[] =
-    "the certificate of Exchange is not accepted; set ca-file to the certificate of its "
-    "issuer, "
-    "or use the name in the URL that the certificate carries";
-
-#define ACCOUNT ERR_SCOPE_ACCOUNT
-#define NONE    ERR_EFFECT_NONE
-
-/* All of these end a request before it was sent. */
-static const struct curl_grade grades[] = {
-    {CURLE_COULDNT_RESOLVE_HOST, ERR_NO_HOST, ACCOUNT, ERR_WHEN_RETRY, NONE,
-     "the name in the URL of Exchange does not resolve; check it and the DNS"},
-    {CURLE_COULDNT_RESOLVE_PROXY, ERR_NO_HOST, ACCOUNT, ERR_WHEN_RETRY, NONE,
-     "the name of the proxy does not resolve; check it and the DNS"},
-    {CURLE_COULDNT_CONNECT, ERR_UNAVAILABLE, ACCOUNT, ERR_WHEN_RETRY, NONE,
-     "Exchange takes no connection; check that it runs, the port, and firewalls"},
-    {CURLE_PROXY, ERR_UNAVAILABLE, ACCOUNT, ERR_WHEN_RETRY, NONE,
-     "the proxy makes no connection to Exchange"},
-    {CURLE_SSL_CONNECT_ERROR, ERR_UNAVAILABLE, ACCOUNT, ERR_WHEN_RETRY, NONE,
-     "no TLS connection; is the port one of HTTPS, and does Exchange speak TLS 1.2"},
-    {CURLE_PEER_FAILED_VERIFICATION, ERR_CONFIG, ACCOUNT, ERR_WHEN_BACK_OFF, NONE,
-     certificate_remedy},
-    {CURLE_SSL_ISSUER_ERROR, ERR_CONFIG, ACCOUNT, ERR_WHEN_BACK_OFF, NONE, certificate_remedy},
-    {CURLE_SSL_CACERT_BADFILE, ERR_CONFIG, ACCOUNT, ERR_WHEN_BACK_OFF, NONE,
-     "ca-file cannot be read, or holds no certificate in PEM form"},
-    {CURLE_SSL_CIPHER, ERR_CONFIG, ACCOUNT, ERR_WHEN_BACK_OFF, NONE,
-     "no cipher in common with Exchange"},
-    {CURLE_URL_MALFORMAT, ERR_CONFIG, ACCOUNT, ERR_WHEN_BACK_OFF, NONE,
-     "the URL of Exchange is not a URL"},
-    {CURLE_UNSUPPORTED_PROTOCOL, ERR_CONFIG, ACCOUNT, ERR_WHEN_BACK_OFF, NONE,
-     "the URL of Exchange must begin with https"},
-    {CURLE_NOT_BUILT_IN, ERR_CONFIG, ACCOUNT, ERR_WHEN_BACK_OFF, NONE,
-     "libcurl lacks what this account needs"},
-};
-
-#undef ACCOUNT
-#undef NONE
-
-static bool nothing_was_sent(const struct transport_call *call)
-{
-    long bytes = 0;
-    curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &bytes);
-    return bytes == 0;
-}
-
-static void fill_graded(const struct transport_call *call, const struct curl_grade *grade,
-                        struct err *err)
-{
-    const char *words = call->words[0] ? call->words : curl_easy_strerror(grade->code);
-    err_set(err, grade->kind, "%s (%.200s).", grade->remedy, words);
-    err->scope = grade->scope;
-    err->when = grade->when;
-    err->effect = grade->effect;
-}
-
-static void fill_other(const struct transport_call *call, CURLcode code, struct err *err)
-{
-    const char *words = call->words[0] ? call->words : curl_easy_strerror(code);
-    bool unsent = nothing_was_sent(call);
-    if (call->stopped)
-        err_set(err, ERR_CANCELLED, "reading the answer of Exchange was stopped");
-    else if (call->body_failed)
-        err_set(err, ERR_IO, "the audio of the message could not be read to its end");
-    else if (call->repeated)
-        err_set(err, ERR_UNAVAILABLE, "the connection to Exchange broke during a request");
-    else if (code == CURLE_OPERATION_TIMEDOUT && unsent)
-        err_set(err, ERR_UNAVAILABLE,
-                "no connection to Exchange in time (%.200s); check firewalls", words);
-    else if (code == CURLE_OPERATION_TIMEDOUT)
-        err_set(err, ERR_UNAVAILABLE, "no answer from Exchange within %ld s",
-                call->timeout_ms / 1000);
-    else if (code == CURLE_BAD_CONTENT_ENCODING)
-        err_set(err, ERR_PROTOCOL, "the answer of Exchange is compressed wrongly");
-    else
-        err_set(err, ERR_UNAVAILABLE, "the connection to Exchange broke (%.200s)", words);
-    err->scope = unsent ? ERR_SCOPE_ACCOUNT : ERR_SCOPE_MAILBOX;
-    err->effect = unsent ? ERR_EFFECT_NONE : ERR_EFFECT_UNKNOWN;
-}
-
-static void fill_error(const struct transport_call *call, CURLcode code, struct err *err)
-{
-    err_clear(err);
-    if (code == CURLE_OK)
-        return;
-    for (size_t i = 0; i < sizeof(grades) / sizeof(grades[0]); i++) {
-        if (grades[i].code == code)
-            return fill_graded(call, &grades[i], err);
-    }
-    fill_other(call, code, err);
-}
-
 /* ---- What curl calls -------------------------------------------------------------------- */
 
 static size_t on_read(char *out, size_t size, size_t count, void *arg)
 {
     struct transport_call *call = arg;
+    if (call->cancelled || call->no_ticket[0])
+        return CURL_READFUNC_ABORT;
     if (call->body_at == 0)
         call->answered = false;
     long n = body_read(call->body, out, size * count);
@@ -194,6 +103,28 @@ static int on_seek(void *arg, curl_off_t offset, int origin)
     call->body_at = 0;
     body_rewind(call->body);
     return CURL_SEEKFUNC_OK;
+}
+
+/* libcurl goes on without any credentials when there is no Kerberos ticket, and says so only in
+ * its log. For us it ends there, before the body. */
+static int on_log(CURL *easy, curl_infotype type, char *bytes, size_t len, void *arg)
+{
+    static const char sign[] = "gss_init_sec_context() failed: ";
+    struct transport_call *call = arg;
+    size_t skip = sizeof(sign) - 1;
+    (void)easy;
+    if (type != CURLINFO_TEXT || len <= skip || memcmp(bytes, sign, skip) != 0)
+        return 0;
+    len -= skip;
+    len = len < sizeof(call->no_ticket) ? len : sizeof(call->no_ticket) - 1;
+    memcpy(call->no_ticket, bytes + skip, len);
+    call->no_ticket[len] = '\0';
+    for (char *at = call->no_ticket; *at; at++)
+        *at = *at < ' ' ? ' ' : *at;
+    size_t end = strlen(call->no_ticket);
+    while (end > 0 && strchr(" .", call->no_ticket[end - 1]))
+        call->no_ticket[--end] = '\0';
+    return 0;
 }
 
 /* "; " or ", " in front of all but the first; what does not fit is left out whole. */
@@ -340,14 +271,29 @@ static int on_timer_wanted(CURLM *multi, long timeout_ms, void *arg)
 
 /* ---- Calls ------------------------------------------------------------------------------ */
 
+static CURL *take_handle(struct pool *pool)
+{
+    return pool->spares ? pool->spare[--pool->spares] : curl_easy_init();
+}
+
+/* A reset forgets every option and the state of a log-in. */
+static void put_handle(struct pool *pool, CURL *easy)
+{
+    curl_multi_remove_handle(pool->multi, easy);
+    if (pool->spares == SPARE_HANDLES) {
+        curl_easy_cleanup(easy);
+        return;
+    }
+    curl_easy_reset(easy);
+    pool->spare[pool->spares++] = easy;
+}
+
 /* Out of its pool: nothing reaches it any more, and its connection is free. */
 static void call_leave(struct transport_call *call)
 {
     TAILQ_REMOVE(&call->pool->calls, call, link);
-    if (call->easy) {
-        curl_multi_remove_handle(call->pool->multi, call->easy);
-        curl_easy_cleanup(call->easy);
-    }
+    if (call->easy)
+        put_handle(call->pool, call->easy);
     call->easy = NULL;
     call->pool = NULL;
 }
@@ -370,11 +316,26 @@ static int64_t retry_after_of(CURL *easy)
     return seconds > TIME_BACK_OFF_MAX_MS / 1000 ? TIME_BACK_OFF_MAX_MS : seconds * 1000;
 }
 
+static bool nothing_was_sent(const struct transport_call *call)
+{
+    long bytes = 0;
+    curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &bytes);
+    return bytes == 0;
+}
+
 static void call_ended(struct transport_call *call, CURLcode code)
 {
     struct err err;
     long status = 0;
-    fill_error(call, code, &err);
+    const struct curl_end end = {.code = code,
+                                 .words = call->words,
+                                 .no_ticket = call->no_ticket,
+                                 .timeout_ms = call->timeout_ms,
+                                 .unsent = nothing_was_sent(call),
+                                 .stopped = call->stopped,
+                                 .body_failed = call->body_failed,
+                                 .repeated = call->repeated};
+    transport_curl_error(&end, &err);
     curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
     const struct transport_reply reply = {.status = (int)status,
                                           .retry_after_ms = retry_after_of(call->easy),
@@ -436,21 +397,41 @@ static void set_headers(struct transport_call *call, const struct transport_requ
     curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
 }
 
-static void set_credentials(CURL *easy, const struct pool *pool,
+/* One way to prove who we are, the one that is configured: nothing weaker when the server
+ * offers that instead. */
+static unsigned long method_of(const char *auth)
+{
+    static const struct {
+        const char *auth;
+        unsigned long method;
+    } methods[] = {{"basic", CURLAUTH_BASIC},
+                   {"ntlm", CURLAUTH_NTLM},
+                   {"negotiate", CURLAUTH_NEGOTIATE},
+                   {"oauth2", CURLAUTH_BEARER}};
+    for (size_t i = 0; auth && i < sizeof(methods) / sizeof(methods[0]); i++) {
+        if (strcmp(methods[i].auth, auth) == 0)
+            return methods[i].method;
+    }
+    return CURLAUTH_NONE;
+}
+
+static void set_credentials(struct transport_call *call,
                             const struct transport_request *request)
 {
-    const char *auth = pool->auth ? pool->auth : "";
-    if (request->anonymous)
-        return;
-    if (strcmp(auth, "oauth2") == 0) {
-        curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
-        curl_easy_setopt(easy, CURLOPT_XOAUTH2_BEARER, request->bearer);
-        return;
-    }
-    unsigned long method = strcmp(auth, "ntlm") == 0        ? CURLAUTH_NTLM
-                           : strcmp(auth, "negotiate") == 0 ? CURLAUTH_NEGOTIATE
-                                                            : CURLAUTH_BASIC;
+    CURL *easy = call->easy;
+    const struct pool *pool = call->pool;
+    unsigned long method = request->anonymous ? CURLAUTH_NONE : method_of(pool->auth);
+    curl_easy_setopt(easy, CURLOPT_UNRESTRICTED_AUTH, 0L);
     curl_easy_setopt(easy, CURLOPT_HTTPAUTH, method);
+    if (method == CURLAUTH_BEARER)
+        curl_easy_setopt(easy, CURLOPT_XOAUTH2_BEARER, request->bearer);
+    if (method == CURLAUTH_NONE || method == CURLAUTH_BEARER)
+        return;
+    if (method == CURLAUTH_NEGOTIATE) {
+        curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, on_log);
+        curl_easy_setopt(easy, CURLOPT_DEBUGDATA, call);
+        curl_easy_setopt(easy, CURLOPT_VERBOSE, 1L);
+    }
     curl_easy_setopt(easy, CURLOPT_USERNAME, pool->user ? pool->user : "");
     curl_easy_setopt(easy, CURLOPT_PASSWORD, pool->password ? pool->password : "");
 }
@@ -524,6 +505,8 @@ static void pool_free(struct pool *pool)
         next = TAILQ_NEXT(call, link);
         call_free(call);
     }
+    while (pool->spares)
+        curl_easy_cleanup(pool->spare[--pool->spares]);
     if (pool->multi)
         curl_multi_cleanup(pool->multi);
     loop_timer_free(&pool->timer);
@@ -572,10 +555,15 @@ static struct pool *pool_new(struct curl_transport *transport,
     return pool;
 }
 
+/* Who sends without credentials gets connections of its own: with NTLM and Negotiate the others
+ * may have been authenticated. */
 static struct pool *pool_of(struct curl_transport *transport,
-                            const struct transport_account *account)
+                            const struct transport_request *request)
 {
+    struct transport_account nobody = *request->account;
+    const struct transport_account *account = request->anonymous ? &nobody : request->account;
     struct pool *pool;
+    nobody.auth = nobody.user = nobody.password = NULL;
     TAILQ_FOREACH(pool, &transport->pools, link)
     {
         if (serves(pool, account))
@@ -591,7 +579,7 @@ static struct transport_call *start(struct transport *base,
 {
     struct curl_transport *transport = (struct curl_transport *)base;
     struct body *body = request->body;
-    struct pool *pool = pool_of(transport, request->account);
+    struct pool *pool = pool_of(transport, request);
     struct transport_call *call = pool ? calloc(1, sizeof(*call)) : NULL;
     if (!call) {
         body_free(&body);
@@ -602,7 +590,7 @@ static struct transport_call *start(struct transport *base,
     call->body = body;
     call->timeout_ms = (long)request->timeout_ms;
     TAILQ_INSERT_TAIL(&pool->calls, call, link);
-    call->easy = curl_easy_init();
+    call->easy = take_handle(pool);
     if (!call->easy) {
         call_free(call);
         return NULL;
@@ -613,7 +601,7 @@ static struct transport_call *start(struct transport *base,
     else
         set_body(call);
     set_connection(call, request);
-    set_credentials(call->easy, pool, request);
+    set_credentials(call, request);
     set_headers(call, request);
     if (curl_multi_add_handle(pool->multi, call->easy) != CURLM_OK) {
         call_free(call);
@@ -652,8 +640,17 @@ static void transport_end(struct transport *base)
 
 static const struct transport_ops ops = {start, cancel, transport_end};
 
+/* libcurl frees its upload buffer after each request and takes it again for the next. Given
+ * back to the kernel in between, its pages cost more than all the rest of a request. */
+static void keep_freed_memory(void)
+{
+    mallopt(M_MMAP_THRESHOLD, (int)MIB);
+    mallopt(M_TRIM_THRESHOLD, (int)(4 * MIB));
+}
+
 struct transport *transport_curl_new(struct loop *loop, struct err *err)
 {
+    keep_freed_memory();
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         err_set(err, ERR_SYSTEM, "libcurl cannot be used");
         return NULL;
@@ -672,17 +669,4 @@ struct transport *transport_curl_new(struct loop *loop, struct err *err)
     transport->loop = loop;
     TAILQ_INIT(&transport->pools);
     return &transport->base;
-}
-
-const char *transport_curl_lacks(const char *auth)
-{
-    int features = curl_version_info(CURLVERSION_NOW)->features;
-    if (!(features & CURL_VERSION_SSL))
-        return "this libcurl has no TLS";
-    if (strcmp(auth, "ntlm") == 0 && !(features & CURL_VERSION_NTLM))
-        return "this libcurl has no NTLM any more; use Negotiate, or Basic over TLS";
-    if (strcmp(auth, "negotiate") == 0 && !(features & CURL_VERSION_SPNEGO))
-        return "this libcurl has no Negotiate (Kerberos); use Basic over TLS, or libcurl with "
-               "GSSAPI";
-    return NULL;
 }

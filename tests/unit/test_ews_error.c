@@ -80,7 +80,27 @@ static void codes_that_matter_are_graded_as_the_rules_say(void **state)
         {"ErrorInternalServerError", ERR_TEMPORARY, ERR_SCOPE_ITEM, ERR_WHEN_RETRY,
          ERR_EFFECT_UNKNOWN},
         {"ErrorMailboxMoveInProgress", ERR_UNAVAILABLE, ERR_SCOPE_MAILBOX, ERR_WHEN_BACK_OFF,
+         ERR_EFFECT_UNKNOWN},
+        {"ErrorInsufficientResources", ERR_UNAVAILABLE, ERR_SCOPE_MAILBOX, ERR_WHEN_BACK_OFF,
+         ERR_EFFECT_UNKNOWN},
+        {"ErrorMailboxStoreUnavailable", ERR_TEMPORARY, ERR_SCOPE_MAILBOX, ERR_WHEN_RETRY,
+         ERR_EFFECT_UNKNOWN},
+        {"ErrorADUnavailable", ERR_TEMPORARY, ERR_SCOPE_MAILBOX, ERR_WHEN_RETRY,
          ERR_EFFECT_NONE},
+        {"ErrorAccessDenied", ERR_DENIED, ERR_SCOPE_MAILBOX, ERR_WHEN_BACK_OFF,
+         ERR_EFFECT_NONE},
+        {"ErrorPasswordExpired", ERR_DENIED, ERR_SCOPE_ACCOUNT, ERR_WHEN_BACK_OFF,
+         ERR_EFFECT_NONE},
+        {"ErrorInvalidServerVersion", ERR_CONFIG, ERR_SCOPE_ACCOUNT, ERR_WHEN_BACK_OFF,
+         ERR_EFFECT_NONE},
+        {"ErrorExceededSubscriptionCount", ERR_UNAVAILABLE, ERR_SCOPE_MAILBOX,
+         ERR_WHEN_BACK_OFF, ERR_EFFECT_NONE},
+        {"ErrorSubscriptionNotFound", ERR_GONE, ERR_SCOPE_ITEM, ERR_WHEN_RETRY,
+         ERR_EFFECT_NONE},
+        {"ErrorQuotaExceededOnDelete", ERR_FULL, ERR_SCOPE_MAILBOX, ERR_WHEN_BACK_OFF,
+         ERR_EFFECT_NONE},
+        {"ErrorMoveCopyFailed", ERR_TEMPORARY, ERR_SCOPE_ITEM, ERR_WHEN_RETRY,
+         ERR_EFFECT_UNKNOWN},
         {"ErrorImpersonationDenied", ERR_DENIED, ERR_SCOPE_ACCOUNT, ERR_WHEN_BACK_OFF,
          ERR_EFFECT_NONE},
         {"ErrorImpersonateUserDenied", ERR_DENIED, ERR_SCOPE_MAILBOX, ERR_WHEN_BACK_OFF,
@@ -95,7 +115,7 @@ static void codes_that_matter_are_graded_as_the_rules_say(void **state)
          ERR_EFFECT_NONE},
         {"ErrorInvalidSyncStateData", ERR_GONE, ERR_SCOPE_ITEM, ERR_WHEN_RETRY,
          ERR_EFFECT_NONE},
-        {"ErrorBatchProcessingStopped", ERR_TEMPORARY, ERR_SCOPE_MAILBOX, ERR_WHEN_RETRY,
+        {"ErrorBatchProcessingStopped", ERR_TEMPORARY, ERR_SCOPE_ITEM, ERR_WHEN_RETRY,
          ERR_EFFECT_NONE},
         {"ErrorOfTomorrow", ERR_REFUSED, ERR_SCOPE_ITEM, ERR_WHEN_NEVER, ERR_EFFECT_NONE},
     };
@@ -170,7 +190,11 @@ static void http_statuses_without_soap_are_graded(void **state)
         {429, "", ERR_UNAVAILABLE, ERR_SCOPE_MAILBOX, ERR_EFFECT_NONE},
         {500, "", ERR_TEMPORARY, ERR_SCOPE_MAILBOX, ERR_EFFECT_UNKNOWN},
         {502, "", ERR_UNAVAILABLE, ERR_SCOPE_ACCOUNT, ERR_EFFECT_UNKNOWN},
-        {503, "", ERR_UNAVAILABLE, ERR_SCOPE_ACCOUNT, ERR_EFFECT_NONE},
+        {503, "", ERR_UNAVAILABLE, ERR_SCOPE_ACCOUNT, ERR_EFFECT_UNKNOWN},
+        {504, "", ERR_UNAVAILABLE, ERR_SCOPE_ACCOUNT, ERR_EFFECT_UNKNOWN},
+        {400, "", ERR_REFUSED, ERR_SCOPE_ITEM, ERR_EFFECT_NONE},
+        {406, "", ERR_CONFIG, ERR_SCOPE_ACCOUNT, ERR_EFFECT_NONE},
+        {456, "", ERR_DENIED, ERR_SCOPE_ACCOUNT, ERR_EFFECT_NONE},
         {0, "", ERR_PROTOCOL, ERR_SCOPE_MAILBOX, ERR_EFFECT_UNKNOWN},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -191,6 +215,121 @@ static void http_statuses_without_soap_are_graded(void **state)
     }
 }
 
+static struct err answered(enum ews_shape shape, const char *code, const char *inner,
+                           int64_t back_off_ms)
+{
+    struct ews_said said = {shape, code, inner, "Words.", back_off_ms};
+    struct err err = {0};
+    assert_false(ews_error_from_answer(&err, &said));
+    return err;
+}
+
+static void a_code_of_no_table_is_graded_by_what_it_came_in(void **state)
+{
+    (void)state;
+    struct err err = answered(EWS_SHAPE_ERROR, "ErrorOfTomorrow", "", 0);
+    assert_int_equal(err.kind, ERR_REFUSED);
+    assert_int_equal(err.when, ERR_WHEN_NEVER);
+    assert_int_equal(err.effect, ERR_EFFECT_NONE);
+    for (int shape = 0; shape < EWS_SHAPES; shape++) {
+        err = answered((enum ews_shape)shape, "ErrorOfTomorrow", "", 0);
+        assert_string_equal(err.code, "ErrorOfTomorrow");
+        assert_int_equal(err.scope, ERR_SCOPE_ITEM);
+        assert_non_null(strstr(err.text, "ErrorOfTomorrow"));
+        assert_non_null(strstr(err.text, "not known here"));
+        if (shape == EWS_SHAPE_ERROR)
+            continue;
+        assert_int_equal(err.kind, ERR_TEMPORARY);
+        assert_int_equal(err.when, ERR_WHEN_RETRY);
+        assert_int_equal(err.effect, ERR_EFFECT_UNKNOWN);
+    }
+}
+
+static void a_code_of_no_table_that_asks_to_wait_is_waited_for(void **state)
+{
+    (void)state;
+    for (int shape = 0; shape < EWS_SHAPES; shape++) {
+        struct err err = answered((enum ews_shape)shape, "ErrorOfTomorrow", "", 7000);
+        assert_int_equal(err.kind, ERR_UNAVAILABLE);
+        assert_int_equal(err.scope, ERR_SCOPE_MAILBOX);
+        assert_int_equal(err.when, ERR_WHEN_BACK_OFF);
+        assert_int_equal(err.effect, ERR_EFFECT_UNKNOWN);
+        assert_int_equal(err.back_off_ms, 7000);
+        assert_true(ews_error_is_throttled(&err));
+    }
+}
+
+static void a_wrapped_error_says_why_and_the_wrapping_one_how_far_it_came(void **state)
+{
+    (void)state;
+    struct err err =
+        answered(EWS_SHAPE_ERROR, "ErrorInternalServerError", "ErrorServerBusy", 0);
+    assert_string_equal(err.code, "ErrorServerBusy");
+    assert_int_equal(err.when, ERR_WHEN_BACK_OFF);
+    assert_int_equal(err.effect, ERR_EFFECT_UNKNOWN);
+    err = answered(EWS_SHAPE_ERROR, "ErrorInternalServerError", "ErrorMessageSizeExceeded", 0);
+    assert_int_equal(err.when, ERR_WHEN_NEVER);
+    assert_int_equal(err.effect, ERR_EFFECT_NONE);
+    static const char *const useless[] = {"", "NoError", "ErrorOfTomorrow", "-2147467259"};
+    for (size_t i = 0; i < sizeof(useless) / sizeof(useless[0]); i++) {
+        err = answered(EWS_SHAPE_ERROR, "ErrorInternalServerError", useless[i], 0);
+        assert_string_equal(err.code, "ErrorInternalServerError");
+    }
+    err = answered(EWS_SHAPE_ERROR, "ErrorItemNotFound", "ErrorAccessDenied", 0);
+    assert_string_equal(err.code, "ErrorItemNotFound");
+    err = answered(EWS_SHAPE_FAULT, "ErrorOfTomorrow", "ErrorAccessDenied", 0);
+    assert_string_equal(err.code, "ErrorAccessDenied");
+}
+
+static void who_names_the_time_to_come_back_has_done_nothing(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    ews_error_from_http(&err, 503, "text/html", 30000);
+    assert_int_equal(err.effect, ERR_EFFECT_NONE);
+    assert_int_equal(err.back_off_ms, 30000);
+    ews_error_from_http(&err, 503, "text/html", -1);
+    assert_int_equal(err.effect, ERR_EFFECT_UNKNOWN);
+    assert_int_equal(err.when, ERR_WHEN_BACK_OFF);
+    assert_int_equal(err.back_off_ms, 0);
+    ews_error_from_http(&err, 429, "", -1);
+    assert_int_equal(err.effect, ERR_EFFECT_NONE);
+    assert_int_equal(err.when, ERR_WHEN_BACK_OFF);
+    assert_int_equal(err.back_off_ms, 0);
+    ews_error_from_http(&err, 502, "", 30000);
+    assert_int_equal(err.effect, ERR_EFFECT_UNKNOWN);
+}
+
+static void a_moved_mailbox_and_a_busy_server_are_told_from_the_rest(void **state)
+{
+    (void)state;
+    static const char *const moved[] = {
+        "ErrorMailboxMoveInProgress", "ErrorProxyRequestNotAllowed", "ErrorWrongServerVersion",
+        "ErrorCrossSiteRequest", "ErrorWrongServerVersionDelegate"};
+    static const char *const throttled[] = {"ErrorServerBusy", "ErrorExceededConnectionCount",
+                                            "ErrorTooManyObjectsOpened", "ErrorTimeoutExpired",
+                                            "ErrorInsufficientResources"};
+    static const char *const neither[] = {"ErrorItemNotFound", "ErrorExceededSubscriptionCount",
+                                          "ErrorQuotaExceeded", "ErrorNonExistentMailbox",
+                                          "ErrorOfTomorrow"};
+    for (size_t i = 0; i < sizeof(moved) / sizeof(moved[0]); i++) {
+        struct err a = answered(EWS_SHAPE_ERROR, moved[i], "", 0);
+        struct err b = answered(EWS_SHAPE_FAULT, throttled[i], "", 5000);
+        struct err c = answered(EWS_SHAPE_ERROR, neither[i], "", 0);
+        assert_true(ews_error_is_moved(&a) && !ews_error_is_throttled(&a));
+        assert_true(ews_error_is_throttled(&b) && !ews_error_is_moved(&b));
+        assert_true(!ews_error_is_throttled(&c) && !ews_error_is_moved(&c));
+    }
+    struct err none = {0}, err;
+    assert_true(!ews_error_is_moved(&none) && !ews_error_is_throttled(&none));
+    for (int status = 200; status < 600; status++) {
+        ews_error_from_http(&err, status, "", -1);
+        bool busy = status == 408 || status == 429 || status == 503 || status == 504;
+        assert_int_equal(ews_error_is_throttled(&err), busy);
+        assert_false(ews_error_is_moved(&err));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +340,11 @@ int main(void)
         cmocka_unit_test(words_of_the_server_are_cut_between_characters),
         cmocka_unit_test(a_wait_that_is_asked_for_is_kept_within_reason),
         cmocka_unit_test(http_statuses_without_soap_are_graded),
+        cmocka_unit_test(a_code_of_no_table_is_graded_by_what_it_came_in),
+        cmocka_unit_test(a_code_of_no_table_that_asks_to_wait_is_waited_for),
+        cmocka_unit_test(a_wrapped_error_says_why_and_the_wrapping_one_how_far_it_came),
+        cmocka_unit_test(who_names_the_time_to_come_back_has_done_nothing),
+        cmocka_unit_test(a_moved_mailbox_and_a_busy_server_are_told_from_the_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
