@@ -6,8 +6,13 @@
 
 #include "base/file.h"
 #include "base/id.h"
+#include "tests/exchange/exchange_limit.h"
 #include "tests/exchange/exchange_mailbox.h"
+#include "tests/exchange/exchange_move.h"
 #include "tests/exchange/exchange_push.h"
+#include "tests/exchange/exchange_replay.h"
+#include "tests/exchange/exchange_stray.h"
+#include "tests/exchange/exchange_stream_private.h"
 
 /* The seed of a directory stays what it was when it was made: identifiers come out of it. */
 static bool remember_seed(struct exchange *ex, struct err *err)
@@ -61,7 +66,8 @@ struct exchange *exchange_new(const char *dir, struct loop *loop, uint64_t seed,
     ex->rng = rng_seed(seed);
     ex->auto_mailboxes = true;
     ex->push = ex_push_new(ex);
-    if (!ex->push || !open_all(ex, dir, err))
+    ex->streams = ex_streams_new(ex);
+    if (!ex->push || !ex->streams || !open_all(ex, dir, err))
         exchange_free(&ex);
     return ex;
 }
@@ -70,7 +76,12 @@ void exchange_free(struct exchange **ex)
 {
     if (!*ex)
         return;
+    ex_strays_free(*ex); /* before the contents that they write */
+    ex_movements_free(*ex);
+    ex_replay_free(&(*ex)->replay);
+    ex_streams_free(&(*ex)->streams);
     ex_push_free(&(*ex)->push);
+    ex_limits_free(&(*ex)->limits);
     ex_faults_free(&(*ex)->faults);
     ex_db_close(&(*ex)->db);
     ex_blobs_free(&(*ex)->blobs);
@@ -84,6 +95,14 @@ void exchange_free(struct exchange **ex)
 int64_t exchange_mailbox_peek(struct exchange *ex, const char *address)
 {
     return ex_db_value(ex->db, 0, "SELECT id FROM mailbox WHERE address=?", "s", address);
+}
+
+void exchange_address(struct exchange *ex, int64_t mailbox, char *address, size_t size)
+{
+    struct db_query *query =
+        ex_db_query(ex->db, "SELECT address FROM mailbox WHERE id=?", "i", mailbox);
+    snprintf(address, size, "%s", ex_db_row(query) ? ex_db_text(query, 0) : "");
+    ex_db_end(&query);
 }
 
 /* Within a transaction. */
@@ -128,6 +147,51 @@ bool exchange_set_faults(struct exchange *ex, const char *spec, struct err *err)
     return true;
 }
 
+bool exchange_set_limits(struct exchange *ex, const char *spec, struct err *err)
+{
+    struct limits *limits = ex_limits_new(spec, err);
+    if (!limits)
+        return false;
+    ex_limits_free(&ex->limits);
+    ex->limits = limits;
+    return true;
+}
+
+int64_t exchange_budget(struct exchange *ex, const char *mailbox)
+{
+    return ex_limits_balance(ex, exchange_mailbox_peek(ex, mailbox));
+}
+
+const char ex_flavour_help[] =
+    "Flavours: --flavour exchange is Exchange Server. --flavour gromox is another EWS server:\n"
+    "  inline attachments of CreateItem and InternetMessageId are dropped without an error;\n"
+    "  MimeContent works. A push subscription is accepted and never called. MoveItem and\n"
+    "  CopyItem give new ids when ReturnNewItemIds is false, and none when it is true. SOAP\n"
+    "  faults have HTTP status 200. A SyncState that is no good begins again silently. A\n"
+    "  Binary extended property fails the whole request. GetEvents answers under another name\n"
+    "  and without watermarks. Over HTTP: a chunked request gets 400; Expect: 100-continue\n"
+    "  costs a second; after a body over 1 MiB the connection is good for nothing more, which\n"
+    "  is not said.\n";
+
+bool exchange_set_flavour(struct exchange *ex, const char *name, struct err *err)
+{
+    bool gromox = !strcmp(name, "gromox");
+    if (!gromox && strcmp(name, "exchange") != 0)
+        return err_set(err, ERR_USAGE, "the flavour is exchange or gromox, not \"%s\"", name);
+    ex->flavour = gromox ? FLAVOUR_GROMOX : FLAVOUR_EXCHANGE;
+    return true;
+}
+
+bool exchange_set_replay(struct exchange *ex, const char *dir, struct err *err)
+{
+    struct replay *replay = dir ? ex_replay_new(dir, err) : NULL;
+    if (dir && !replay)
+        return false;
+    ex_replay_free(&ex->replay);
+    ex->replay = replay;
+    return true;
+}
+
 void exchange_set_account(struct exchange *ex, const char *user, const char *password)
 {
     free(ex->user);
@@ -147,5 +211,6 @@ bool exchange_may_log_in(const struct exchange *ex, const char *user, const char
 void exchange_answer_clear(struct exchange_answer *answer)
 {
     buf_clear(&answer->body);
+    exchange_stream_free(&answer->stream);
     *answer = (struct exchange_answer){0};
 }

@@ -41,6 +41,38 @@ void exchange_set_auto_mailboxes(struct exchange *ex, bool on);
 /* Misbehave as the specification says (exchange_fault.h); replaces the earlier one; "" : none.
  */
 bool exchange_set_faults(struct exchange *ex, const char *spec, struct err *err);
+/* How much a mailbox may use up (exchange_limit.h); replaces the earlier one; "" : no limits.
+ */
+bool exchange_set_limits(struct exchange *ex, const char *spec, struct err *err);
+/* What is left of its throttling budget, in milliseconds; 0 without one. */
+int64_t exchange_budget(struct exchange *ex, const char *mailbox);
+/* Whose habits: "exchange" (the default), or "gromox", another EWS server, which drops inline
+ * attachments and InternetMessageId, never makes a push call, gives new item ids when told not
+ * to, sends faults with HTTP 200, begins again at a bad SyncState, and fails a whole request
+ * for a Binary property. */
+bool exchange_set_flavour(struct exchange *ex, const char *name, struct err *err);
+
+/* Instead of its mailboxes, answers that were recorded (exchange_replay.h); NULL: no more. */
+bool exchange_set_replay(struct exchange *ex, const char *dir, struct err *err);
+
+/* What befalls a mailbox as a whole. False and *err (ERR_NO_MAILBOX) when it is not there. */
+struct exchange_move {
+    int64_t lasts_ms; /* ErrorMailboxMoveInProgress so long */
+    const char *to; /* the host that has it afterwards; NULL: this one, whatever it is called */
+    const char *code; /* what other hosts say then; NULL: ErrorProxyRequestNotAllowed */
+    bool keep_states, keep_subscriptions;
+};
+bool exchange_move_mailbox(struct exchange *ex, const char *mailbox,
+                           const struct exchange_move *move, struct err *err);
+/* Every SyncState that was handed out is void; the subscriptions vanish silently. */
+bool exchange_lose_states(struct exchange *ex, const char *mailbox, struct err *err);
+bool exchange_lose_subscriptions(struct exchange *ex, const char *mailbox, struct err *err);
+/* A backup, replacing the earlier one; and the way back to it: items, folders and change
+ * numbers are as they were, subscriptions are gone, SyncStates handed out since then are void.
+ */
+bool exchange_snapshot(struct exchange *ex, const char *mailbox, struct err *err);
+bool exchange_restore(struct exchange *ex, const char *mailbox, struct err *err);
+
 /* Only this account may log in, and a wrong password gets 401; NULL: anybody (sib-exchange and
  * the in-process transport ask exchange_may_log_in). */
 void exchange_set_account(struct exchange *ex, const char *user, const char *password);
@@ -48,12 +80,13 @@ bool exchange_may_log_in(const struct exchange *ex, const char *user, const char
 
 /* What came out of a request. */
 struct exchange_answer {
-    int status;             /* HTTP status; 0 with dropped */
-    const char *type;       /* content type, a literal */
-    struct buf body;        /* exchange_answer_clear frees it */
-    int64_t retry_after_ms; /* -1: no such header */
-    bool dropped;           /* the connection ends without an answer */
-    int64_t delay_ms;       /* the answer is to be held back so long */
+    int status;                     /* HTTP status; 0 with dropped */
+    const char *type;               /* content type, a literal */
+    struct buf body;                /* exchange_answer_clear frees it */
+    int64_t retry_after_ms;         /* -1: no such header */
+    bool dropped;                   /* the connection ends without an answer */
+    int64_t delay_ms;               /* the answer is to be held back so long */
+    struct exchange_stream *stream; /* it goes on after the body (exchange_stream.h); or NULL */
 };
 
 /* A whole request of the authenticated user. The answer is made afresh; clear it afterwards. */
@@ -65,6 +98,9 @@ void exchange_answer_clear(struct exchange_answer *answer);
 struct exchange_request;
 struct exchange_request *exchange_request_new(struct exchange *ex, const char *user);
 void exchange_request_feed(struct exchange_request *request, const void *bytes, size_t len);
+/* Where the request was sent to: a URL, or a host. Asked only when a mailbox moved to a host of
+ * its own; say it before the end. */
+void exchange_request_at(struct exchange_request *request, const char *url);
 /* How long a fault of the kind "late" holds the execution back (0: not). Ask once, after the
  * last feed and before the end. */
 int64_t exchange_request_late(struct exchange_request *request);

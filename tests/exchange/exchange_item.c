@@ -236,15 +236,18 @@ const char *ex_item_copy(struct exchange *ex, struct item *item, int64_t folder)
     return NULL;
 }
 
-/* A content goes when the last attachment that names it goes. It goes before the commit: should
- * that fail, a live item lacks its audio, which a stand-in may do once in a power cut. */
+/* A content goes when the last attachment that names it goes, here and in a backup. It goes
+ * before the commit: should that fail, a live item lacks its audio, which a stand-in may do
+ * once in a power cut. */
 static void remove_attachments(struct exchange *ex, int64_t item)
 {
     struct attachment attachment;
     while (ex_attachment_next(ex, item, 0, &attachment)) {
         ex_db_run(ex->db, "DELETE FROM attachment WHERE id=?", "i", attachment.id);
-        if (!ex_db_value(ex->db, 1, "SELECT count(*) FROM attachment WHERE hash=?", "s",
-                         attachment.hash))
+        if (!ex_db_value(ex->db, 1,
+                         "SELECT (SELECT count(*) FROM attachment WHERE hash=?)"
+                         " + (SELECT count(*) FROM backup_attachment WHERE hash=?)",
+                         "ss", attachment.hash, attachment.hash))
             ex_blob_forget(ex->blobs, attachment.hash);
     }
 }

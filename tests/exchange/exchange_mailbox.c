@@ -32,7 +32,19 @@ const char exchange_tables[] =
     " hash TEXT);"
     "CREATE INDEX IF NOT EXISTS attachment_item ON attachment (item);"
     "CREATE INDEX IF NOT EXISTS attachment_key ON attachment (key);"
-    "CREATE INDEX IF NOT EXISTS attachment_hash ON attachment (hash);";
+    "CREATE INDEX IF NOT EXISTS attachment_hash ON attachment (hash);"
+    /* Which SyncStates are void, and where a mailbox is, if not here (exchange_move.c). */
+    "CREATE TABLE IF NOT EXISTS lost (mailbox INTEGER, after INTEGER, until INTEGER);"
+    "CREATE TABLE IF NOT EXISTS place (mailbox INTEGER PRIMARY KEY, host TEXT, code TEXT);"
+    /* One backup of a mailbox (exchange_backup.c): the number of the last change in it, and the
+     * rows as they were. */
+    "CREATE TABLE IF NOT EXISTS backup (mailbox INTEGER PRIMARY KEY, seq INTEGER);"
+    "CREATE TABLE IF NOT EXISTS backup_folder AS SELECT * FROM folder WHERE 0;"
+    "CREATE TABLE IF NOT EXISTS backup_item AS SELECT * FROM item WHERE 0;"
+    "CREATE TABLE IF NOT EXISTS backup_property AS SELECT * FROM property WHERE 0;"
+    "CREATE TABLE IF NOT EXISTS backup_attachment AS SELECT * FROM attachment WHERE 0;"
+    "CREATE INDEX IF NOT EXISTS backup_item_mailbox ON backup_item (mailbox);"
+    "CREATE INDEX IF NOT EXISTS backup_attachment_hash ON backup_attachment (hash);";
 
 bool ex_property_set(struct exchange *ex, bool is_folder, int64_t owner, const char *key,
                      const char *value)

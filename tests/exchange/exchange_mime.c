@@ -1,12 +1,13 @@
 /* A small reader of MIME, for CreateItem with MimeContent: headers that matter, the first text
- * as body, everything else as attachments. Two levels of multipart, base64 and
- * quoted-printable. */
+ * as body, everything else as attachments. Four levels of multipart, base64 and
+ * quoted-printable; encoded words and texts are taken for UTF-8. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "tests/exchange/exchange_mime_header.h"
 #include "tests/exchange/exchange_ops.h"
 
 struct file {
@@ -15,95 +16,24 @@ struct file {
     struct blob_writer *writer;
 };
 
+enum { MIME_VOICE = 6 };
+
 struct mime {
     struct blobs *blobs;
     struct file *files, **end;
     char hash[LIMIT_SHA256]; /* of the whole */
     bool have_body;
+    struct property voice[MIME_VOICE]; /* what the headers of a voice message say */
+    int voice_count;
 };
-
-struct part {
-    const char *head, *head_end, *body, *end;
-};
-
-static bool split_part(const char *start, const char *end, struct part *part)
-{
-    *part = (struct part){.head = start, .end = end};
-    for (const char *p = start; p < end; p++) {
-        if (*p != '\n')
-            continue;
-        const char *next = p + 1;
-        if (next < end && *next == '\r')
-            next++;
-        if (next < end && *next == '\n') {
-            part->head_end = p;
-            part->body = next + 1;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The value of a header, unfolded. */
-static bool header(const struct part *part, const char *name, char *value, size_t size)
-{
-    size_t len = strlen(name), used = 0;
-    value[0] = '\0';
-    for (const char *line = part->head; line < part->head_end;) {
-        const char *stop = memchr(line, '\n', (size_t)(part->head_end - line));
-        stop = stop ? stop : part->head_end;
-        bool match = !strncasecmp(line, name, len) && line[len] == ':';
-        for (const char *p = match ? line + len + 1 : stop; p < stop; p++)
-            if (*p != '\r' && used + 1 < size && (used || !isspace((unsigned char)*p)))
-                value[used++] = *p;
-        line = stop + 1;
-        while (match && line < part->head_end && (*line == ' ' || *line == '\t')) {
-            stop = memchr(line, '\n', (size_t)(part->head_end - line));
-            stop = stop ? stop : part->head_end;
-            for (const char *p = line; p < stop; p++)
-                if (*p != '\r' && used + 1 < size)
-                    value[used++] = *p;
-            line = stop + 1;
-        }
-        if (match) {
-            value[used] = '\0';
-            return true;
-        }
-    }
-    return false;
-}
-
-/* name="value" within a header. */
-static bool parameter(const char *text, const char *name, char *value, size_t size)
-{
-    size_t len = strlen(name);
-    value[0] = '\0';
-    for (const char *p = strcasestr(text, name); p; p = strcasestr(p + 1, name)) {
-        if (p[len] != '=' || (p > text && isalnum((unsigned char)p[-1])))
-            continue;
-        p += len + 1;
-        bool quoted = *p == '"';
-        snprintf(value, size, "%.*s", (int)strcspn(p + quoted, quoted ? "\"" : "; \t"),
-                 p + quoted);
-        return true;
-    }
-    return false;
-}
-
-static int hex(char c)
-{
-    return isdigit((unsigned char)c)    ? c - '0'
-           : isxdigit((unsigned char)c) ? (c | 32) - 'a' + 10
-                                        : -1;
-}
 
 static void decode_quoted(struct blob_writer *writer, const char *p, const char *end)
 {
     for (; p < end; p++) {
         if (*p != '=') {
             ex_blob_add(writer, p, 1);
-        } else if (p + 2 < end && hex(p[1]) >= 0 && hex(p[2]) >= 0) {
-            char c = (char)(hex(p[1]) << 4 | hex(p[2]));
+        } else if (p + 2 < end && ex_mime_hex(p[1]) >= 0 && ex_mime_hex(p[2]) >= 0) {
+            char c = (char)(ex_mime_hex(p[1]) << 4 | ex_mime_hex(p[2]));
             ex_blob_add(writer, &c, 1);
             p += 2;
         } else {
@@ -116,7 +46,7 @@ static void decode_quoted(struct blob_writer *writer, const char *p, const char 
 static void add_content(struct blob_writer *writer, const struct part *part)
 {
     char encoding[64];
-    header(part, "Content-Transfer-Encoding", encoding, sizeof encoding);
+    ex_mime_header(part, "Content-Transfer-Encoding", encoding, sizeof encoding);
     if (!strcasecmp(encoding, "base64"))
         ex_blob_add_base64(writer, part->body, (size_t)(part->end - part->body));
     else if (!strcasecmp(encoding, "quoted-printable"))
@@ -125,16 +55,28 @@ static void add_content(struct blob_writer *writer, const struct part *part)
         ex_blob_add(writer, part->body, (size_t)(part->end - part->body));
 }
 
+/* Without its angle brackets. */
+static void add_content_id(struct attachment *attachment, const struct part *part)
+{
+    char id[256];
+    if (ex_mime_header(part, "Content-ID", id, sizeof id))
+        snprintf(attachment->content_id, sizeof attachment->content_id, "%.*s",
+                 (int)strcspn(id + (id[0] == '<'), ">"), id + (id[0] == '<'));
+}
+
 static const char *add_file(struct mime *mime, const struct part *part, const char *type)
 {
     char disposition[512];
     struct file *file = calloc(1, sizeof *file);
     if (!file)
         return "ErrorInternalServerError";
-    header(part, "Content-Disposition", disposition, sizeof disposition);
-    if (!parameter(disposition, "filename", file->attachment.name,
-                   sizeof file->attachment.name))
-        parameter(type, "name", file->attachment.name, sizeof file->attachment.name);
+    ex_mime_header(part, "Content-Disposition", disposition, sizeof disposition);
+    if (!ex_mime_parameter(disposition, "filename", file->attachment.name,
+                           sizeof file->attachment.name))
+        ex_mime_parameter(type, "name", file->attachment.name, sizeof file->attachment.name);
+    ex_mime_decode_words(file->attachment.name);
+    file->attachment.is_inline = !strncasecmp(disposition, "inline", 6);
+    add_content_id(&file->attachment, part);
     snprintf(file->attachment.type, sizeof file->attachment.type, "%.*s",
              (int)strcspn(type, "; \t"), type);
     file->writer = ex_blob_writer_new(mime->blobs);
@@ -188,7 +130,7 @@ static const char *read_multipart(struct mime *mime, const struct part *part, st
                 end--;
             if (end > start && end[-1] == '\r')
                 end--;
-            if (split_part(start, end, &inner))
+            if (ex_mime_split(start, end, &inner))
                 code = read_part(mime, &inner, item, depth + 1);
         }
         p = memchr(hit, '\n', (size_t)(part->end - hit));
@@ -201,12 +143,12 @@ static const char *read_part(struct mime *mime, const struct part *part, struct 
                              int depth)
 {
     char type[512], boundary[200], disposition[64];
-    if (!header(part, "Content-Type", type, sizeof type))
+    if (!ex_mime_header(part, "Content-Type", type, sizeof type))
         snprintf(type, sizeof type, "text/plain");
     if (!strncasecmp(type, "multipart/", 10) && depth < 4 &&
-        parameter(type, "boundary", boundary, sizeof boundary))
+        ex_mime_parameter(type, "boundary", boundary, sizeof boundary))
         return read_multipart(mime, part, item, boundary, depth);
-    header(part, "Content-Disposition", disposition, sizeof disposition);
+    ex_mime_header(part, "Content-Disposition", disposition, sizeof disposition);
     bool text =
         !strncasecmp(type, "text/", 5) && strncasecmp(disposition, "attachment", 10) != 0;
     if (text && mime->have_body)
@@ -214,20 +156,12 @@ static const char *read_part(struct mime *mime, const struct part *part, struct 
     return text ? set_body(mime, part, item, type) : add_file(mime, part, type);
 }
 
-static void read_headers(const struct part *part, struct item *item)
+/* "Name" <address>, or one of both. */
+static void read_from(const struct part *part, struct item *item)
 {
     char value[LIMIT_SUBJECT];
-    if (header(part, "Subject", value, sizeof value))
-        ex_item_set_text(item, ITEM_SUBJECT, value);
-    if (header(part, "Message-ID", value, sizeof value))
-        ex_item_set_text(item, ITEM_INTERNET_ID, value);
-    if (header(part, "To", value, sizeof value))
-        ex_item_set_text(item, ITEM_TO, value);
-    if (header(part, "Importance", value, sizeof value) && value[0]) {
-        value[0] = (char)toupper((unsigned char)value[0]);
-        ex_item_set_text(item, ITEM_IMPORTANCE, value);
-    }
-    if (!header(part, "From", value, sizeof value))
+    if (!ex_mime_header(part, "From", value, sizeof value) &&
+        !ex_mime_header(part, "Sender", value, sizeof value))
         return;
     char *open = strchr(value, '<'), *name = value;
     ex_item_set_text(item, ITEM_FROM_ADDRESS, value);
@@ -239,7 +173,62 @@ static void read_headers(const struct part *part, struct item *item)
         *open = '\0';
         name += *name == '"';
     }
-    ex_item_set_text(item, ITEM_FROM_NAME, name);
+    ex_mime_decode_words(name);
+    ex_item_set_text(item, ITEM_FROM_NAME, name[0] ? name : item->text[ITEM_FROM_ADDRESS]);
+}
+
+/* A word with a capital, as EWS writes it. */
+static void read_word(const struct part *part, const char *name, struct item *item,
+                      enum item_text which)
+{
+    char value[64];
+    if (!ex_mime_header(part, name, value, sizeof value) || !value[0])
+        return;
+    for (char *p = value; *p; p++)
+        *p = (char)tolower((unsigned char)*p);
+    value[0] = (char)toupper((unsigned char)value[0]);
+    ex_item_set_text(item, which,
+                     !strcmp(value, "Company-confidential") ? "Confidential" : value);
+}
+
+static void read_headers(const struct part *part, struct item *item)
+{
+    static const struct {
+        const char *name;
+        enum item_text text;
+    } texts[] = {{"Subject", ITEM_SUBJECT}, {"Message-ID", ITEM_INTERNET_ID}, {"To", ITEM_TO}};
+    char value[LIMIT_SUBJECT];
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (ex_mime_header(part, texts[i].name, value, sizeof value)) {
+            ex_mime_decode_words(value);
+            ex_item_set_text(item, texts[i].text, value);
+        }
+    if (ex_mime_header(part, "Date", value, sizeof value))
+        item->sent = ex_mime_date(value);
+    read_word(part, "Importance", item, ITEM_IMPORTANCE);
+    read_word(part, "Sensitivity", item, ITEM_SENSITIVITY);
+    read_from(part, item);
+}
+
+/* [MS-OXCMAIL]: headers of a voice message become properties of the item. */
+static void read_voice(const struct part *part, struct mime *mime)
+{
+    static const struct {
+        const char *name, *key;
+    } known[MIME_VOICE] = {{"X-VoiceMessageDuration", "tag:0x6801:Integer"},
+                           {"X-CallingTelephoneNumber", "tag:0x6802:String"},
+                           {"X-VoiceMessageSenderName", "tag:0x6803:String"},
+                           {"X-FaxNumberOfPages", "tag:0x6804:Integer"},
+                           {"X-AttachmentOrder", "tag:0x6805:String"},
+                           {"X-CallID", "tag:0x6806:String"}};
+    char value[LIMIT_SUBJECT];
+    for (int i = 0; i < MIME_VOICE; i++)
+        if (ex_mime_header(part, known[i].name, value, sizeof value)) {
+            struct property *property = &mime->voice[mime->voice_count++];
+            ex_mime_decode_words(value);
+            snprintf(property->key, sizeof property->key, "%s", known[i].key);
+            property->value = strdup(value);
+        }
 }
 
 const char *ex_mime_read(struct exchange *ex, const char *base64, struct item *item,
@@ -262,16 +251,25 @@ const char *ex_mime_read(struct exchange *ex, const char *base64, struct item *i
     buf_init(&text, EXCHANGE_REQUEST_MAX);
     const char *code = "ErrorMimeContentInvalid";
     if (ex_blob_read(ex->blobs, m->hash, &text) && text.len) {
-        if (!split_part(text.data, text.data + text.len, &whole))
+        if (!ex_mime_split(text.data, text.data + text.len, &whole))
             whole = (struct part){.head = text.data,
                                   .head_end = text.data + text.len,
                                   .body = text.data + text.len,
                                   .end = text.data + text.len};
         read_headers(&whole, item);
+        read_voice(&whole, m);
         code = read_part(m, &whole, item, 0);
     }
     buf_clear(&text);
     return code;
+}
+
+const char *ex_mime_keep(struct exchange *ex, struct item *item, const struct mime *mime)
+{
+    for (int i = 0; i < mime->voice_count; i++)
+        if (!ex_property_set(ex, false, item->id, mime->voice[i].key, mime->voice[i].value))
+            return "ErrorInternalServerError";
+    return NULL;
 }
 
 const char *ex_mime_attach(struct exchange *ex, struct item *item, struct mime *mime)
@@ -296,6 +294,8 @@ void ex_mime_free(struct mime **mime)
         ex_blob_writer_free(&file->writer);
         free(file);
     }
+    for (int i = 0; i < (*mime)->voice_count; i++)
+        free((*mime)->voice[i].value);
     free(*mime);
     *mime = NULL;
 }

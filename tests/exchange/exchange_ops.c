@@ -1,5 +1,6 @@
 /* The table of operations, and what several of them need. */
 #include "tests/exchange/exchange_ops.h"
+#include "tests/exchange/exchange_stream_private.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -23,6 +24,8 @@ static const struct operation operations[] = {
     {"GetAttachment", ex_op_get_attachment, "m:Attachments"},
     {"Subscribe", ex_op_subscribe, NULL},
     {"Unsubscribe", ex_op_unsubscribe, NULL},
+    {"GetEvents", ex_op_get_events, NULL},
+    {"GetStreamingEvents", ex_op_get_streaming_events, NULL},
 };
 
 enum { OPERATIONS = sizeof operations / sizeof *operations };
@@ -40,6 +43,18 @@ const struct operation *ex_operation_find(const char *name)
 int ex_operation_index(const struct operation *operation)
 {
     return (int)(operation - operations);
+}
+
+bool ex_ops_stops(struct call *call)
+{
+    if (call->stopped) {
+        ex_soap_stopped(call);
+        return true;
+    }
+    if (++call->things != call->stop_at)
+        return false;
+    ex_soap_error(call, "ErrorMailboxStoreUnavailable");
+    return true;
 }
 
 const struct xml_node *ex_ops_child(struct call *call, const char *name)

@@ -21,11 +21,14 @@ void ex_op_find_item(struct call *call);
 void ex_op_get_attachment(struct call *call);
 void ex_op_subscribe(struct call *call);
 void ex_op_unsubscribe(struct call *call);
+void ex_op_get_events(struct call *call);
 
 /* The folder that a FolderId or DistinguishedFolderId means. Returns `absent` when there is
  * none (ErrorInvalidIdMalformed keeps its own code). */
 const char *ex_ops_folder(struct call *call, const struct xml_node *id, const char *absent,
                           struct folder *folder);
+/* The next thing of a batch: is it stopped here? Then its response message is written. */
+bool ex_ops_stops(struct call *call);
 /* The first child of m:NAME, to walk over a list of the request. */
 const struct xml_node *ex_ops_list(struct call *call, const char *name);
 const struct xml_node *ex_ops_child(struct call *call, const char *name);
@@ -52,6 +55,8 @@ const char *ex_message_attach(struct call *call, struct item *item,
 struct mime;
 const char *ex_mime_read(struct exchange *ex, const char *base64, struct item *item,
                          struct mime **mime);
+/* The properties that its headers give, once the item is saved. */
+const char *ex_mime_keep(struct exchange *ex, struct item *item, const struct mime *mime);
 const char *ex_mime_attach(struct exchange *ex, struct item *item, struct mime *mime);
 void ex_mime_free(struct mime **mime);
 

@@ -25,6 +25,8 @@ void ex_op_get_folder(struct call *call)
 {
     const struct xml_node *shape = ex_ops_child(call, "FolderShape");
     for (const struct xml_node *id = ex_ops_list(call, "FolderIds"); id; id = id->next) {
+        if (ex_ops_stops(call))
+            continue;
         struct folder folder;
         const char *code = ex_ops_folder(call, id, "ErrorFolderNotFound", &folder);
         if (code)
@@ -102,25 +104,36 @@ static void find_in(struct call *call, const struct xml_node *id)
 void ex_op_find_folder(struct call *call)
 {
     for (const struct xml_node *id = ex_ops_list(call, "ParentFolderIds"); id; id = id->next)
-        find_in(call, id);
+        if (!ex_ops_stops(call))
+            find_in(call, id);
 }
 
+/* Looks at the extended properties, and with an owner keeps them. */
+static const char *take_properties(struct call *call, const struct xml_node *wanted,
+                                   int64_t owner)
+{
+    const struct xml_node *property = xml_child(wanted, NS_TYPES, "ExtendedProperty");
+    const char *code = NULL;
+    for (; property && !code; property = xml_next(property, NS_TYPES, "ExtendedProperty")) {
+        char key[PROPERTY_KEY_MAX], *value;
+        code = ex_property_read(property, key, &value);
+        if (!code && owner && !ex_property_set(call->ex, true, owner, key, value))
+            code = "ErrorInternalServerError";
+        free(value);
+    }
+    return code;
+}
+
+/* With all its properties or not at all: they are looked at before anything is made. */
 static const char *create_one(struct call *call, const struct folder *parent,
                               const struct xml_node *wanted, struct folder *folder)
 {
-    const char *code = ex_folder_create(
-        call->ex, parent->mailbox, parent->id, xml_child_text(wanted, NS_TYPES, "DisplayName"),
-        xml_child_text(wanted, NS_TYPES, "FolderClass"), folder);
-    const struct xml_node *property = xml_child(wanted, NS_TYPES, "ExtendedProperty");
-    for (; property && !code; property = xml_next(property, NS_TYPES, "ExtendedProperty")) {
-        char key[PROPERTY_KEY_MAX];
-        code =
-            ex_property_key(xml_child(property, NS_TYPES, "ExtendedFieldURI"), key, sizeof key);
-        if (!code)
-            ex_property_set(call->ex, true, folder->id, key,
-                            xml_child_text(property, NS_TYPES, "Value"));
-    }
-    return code;
+    const char *code = take_properties(call, wanted, 0);
+    if (!code)
+        code = ex_folder_create(call->ex, parent->mailbox, parent->id,
+                                xml_child_text(wanted, NS_TYPES, "DisplayName"),
+                                xml_child_text(wanted, NS_TYPES, "FolderClass"), folder);
+    return code ? code : take_properties(call, wanted, folder->id);
 }
 
 void ex_op_create_folder(struct call *call)
@@ -130,6 +143,8 @@ void ex_op_create_folder(struct call *call)
                                        "ErrorParentFolderNotFound", &parent);
     for (const struct xml_node *wanted = ex_ops_list(call, "Folders"); wanted;
          wanted = wanted->next) {
+        if (ex_ops_stops(call))
+            continue;
         const char *code = absent ? absent : create_one(call, &parent, wanted, &folder);
         if (code)
             ex_soap_error(call, code);
@@ -153,6 +168,8 @@ static const char *delete_one(struct call *call, struct folder *folder)
 void ex_op_delete_folder(struct call *call)
 {
     for (const struct xml_node *id = ex_ops_list(call, "FolderIds"); id; id = id->next) {
+        if (ex_ops_stops(call))
+            continue;
         struct folder folder;
         const char *code = ex_ops_folder(call, id, "ErrorFolderNotFound", &folder);
         ex_soap_result(call, code ? code : delete_one(call, &folder));
@@ -165,6 +182,8 @@ void ex_op_move_folder(struct call *call)
     const char *absent =
         ex_ops_folder(call, ex_ops_list(call, "ToFolderId"), "ErrorToFolderNotFound", &to);
     for (const struct xml_node *id = ex_ops_list(call, "FolderIds"); id; id = id->next) {
+        if (ex_ops_stops(call))
+            continue;
         const char *code = absent;
         if (!code)
             code = ex_ops_folder(call, id, "ErrorFolderNotFound", &folder);

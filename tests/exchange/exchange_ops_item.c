@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/exchange/exchange_limit.h"
 #include "tests/exchange/exchange_ops.h"
 
 static void show_id(struct call *call, const struct item *item, bool attachments)
@@ -39,6 +40,17 @@ static const char *set_properties(struct call *call, struct item *item,
     return code;
 }
 
+/* The other server takes a Message-ID from MIME alone. */
+static const char *apply(struct exchange *ex, struct item *item, const struct xml_node *message)
+{
+    char *id = strdup(item->text[ITEM_INTERNET_ID]);
+    const char *code = ex_message_apply(item, message, NULL);
+    if (ex->flavour == FLAVOUR_GROMOX && id)
+        ex_item_set_text(item, ITEM_INTERNET_ID, id);
+    free(id);
+    return code;
+}
+
 /* Without PidTagMessageFlags a new item is a draft, and a draft is read. What t:IsRead says
  * goes over the flags. Properties are looked at twice: some belong into the row, the rest needs
  * it. */
@@ -50,19 +62,24 @@ static const char *create_one(struct call *call, const struct folder *folder,
     const char *code = NULL;
     ex_item_init(item);
     item->draft = item->read = true;
+    if (ex_limits_is_full(call->ex, folder->mailbox))
+        return "ErrorQuotaExceeded";
     if (mime_node)
         code = ex_mime_read(call->ex, mime_node->text, item, &mime);
     if (!code)
         code = set_properties(call, item, message, true);
     if (!code)
-        code = ex_message_apply(item, message, NULL);
+        code = apply(call->ex, item, message);
     if (!code)
         code = ex_item_create(call->ex, folder->id, item, ITEM_FROM_CLIENT);
+    if (!code && mime) /* what is said beside the MIME wins over it */
+        code = ex_mime_keep(call->ex, item, mime);
     if (!code)
         code = set_properties(call, item, message, true);
-    if (!code)
-        code = mime ? ex_mime_attach(call->ex, item, mime)
-                    : ex_message_attach(call, item, message);
+    if (!code && mime)
+        code = ex_mime_attach(call->ex, item, mime);
+    if (!code && call->ex->flavour == FLAVOUR_EXCHANGE) /* the other drops them */
+        code = ex_message_attach(call, item, message);
     ex_mime_free(&mime);
     return code;
 }
@@ -94,6 +111,8 @@ void ex_op_create_item(struct call *call)
         absent = "ErrorFolderNotFound";
     for (const struct xml_node *message = ex_ops_list(call, "Items"); message;
          message = message->next) {
+        if (ex_ops_stops(call))
+            continue;
         struct item item = {.id = 0};
         const char *code = absent ? absent : create_one(call, &folder, message, &item);
         if (code) {
@@ -207,6 +226,8 @@ void ex_op_update_item(struct call *call)
     bool may = xml_attr(call->request, "MessageDisposition") != NULL;
     for (const struct xml_node *change = ex_ops_list(call, "ItemChanges"); change;
          change = change->next) {
+        if (ex_ops_stops(call))
+            continue;
         struct item item = {.id = 0};
         const char *code =
             may ? update_one(call, change, &item) : "ErrorMessageDispositionRequired";
@@ -230,11 +251,13 @@ static void move_or_copy(struct call *call,
     const struct xml_node *wanted = ex_ops_child(call, "ReturnNewItemIds");
     bool show = true;
     struct folder to;
-    if (wanted)
-        ex_schema_boolean(wanted->text, &show);
+    if (wanted && ex_schema_boolean(wanted->text, &show) && call->ex->flavour == FLAVOUR_GROMOX)
+        show = !show;
     const char *absent =
         ex_ops_folder(call, ex_ops_list(call, "ToFolderId"), "ErrorToFolderNotFound", &to);
     for (const struct xml_node *id = ex_ops_list(call, "ItemIds"); id; id = id->next) {
+        if (ex_ops_stops(call))
+            continue;
         struct item item = {.id = 0};
         const char *code = absent;
         if (!code)
@@ -260,9 +283,16 @@ void ex_op_move_item(struct call *call)
     move_or_copy(call, ex_item_move);
 }
 
+/* A copy takes room; a move does not. */
+static const char *copy_one(struct exchange *ex, struct item *item, int64_t folder)
+{
+    return ex_limits_is_full(ex, item->mailbox) ? "ErrorQuotaExceeded"
+                                                : ex_item_copy(ex, item, folder);
+}
+
 void ex_op_copy_item(struct call *call)
 {
-    move_or_copy(call, ex_item_copy);
+    move_or_copy(call, copy_one);
 }
 
 static const char *delete_one(struct call *call, const struct xml_node *id)
@@ -285,5 +315,6 @@ static const char *delete_one(struct call *call, const struct xml_node *id)
 void ex_op_delete_item(struct call *call)
 {
     for (const struct xml_node *id = ex_ops_list(call, "ItemIds"); id; id = id->next)
-        ex_soap_result(call, delete_one(call, id));
+        if (!ex_ops_stops(call))
+            ex_soap_result(call, delete_one(call, id));
 }

@@ -142,6 +142,7 @@ static const char *attach_one(struct call *call, struct item *item, const struct
                         &err))
         return err.kind == ERR_DATA ? "ErrorContentConversionFailed"
                                     : "ErrorInternalServerError";
+    snprintf(call->contents->hashes[index], LIMIT_SHA256, "%s", attachment.hash);
     return ex_attachment_add(call->ex, item, &attachment) ? NULL : "ErrorInternalServerError";
 }
 

@@ -1,8 +1,10 @@
-/* Subscribe and Unsubscribe. */
+/* Subscribe, Unsubscribe, and GetEvents of those who ask. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "tests/exchange/exchange_limit.h"
 #include "tests/exchange/exchange_ops.h"
 #include "tests/exchange/exchange_push.h"
 #include "tests/exchange/exchange_schema.h"
@@ -64,12 +66,15 @@ static const char *subscribe(struct call *call, const struct xml_node *request, 
     struct push_request wanted = {.mailbox = call->mailbox,
                                   .version = call->version,
                                   .url = xml_child_text(request, NS_TYPES, "URL"),
-                                  .folders = folders};
+                                  .folders = folders,
+                                  .mute = call->ex->flavour == FLAVOUR_GROMOX};
     const char *code = folders ? NULL : "ErrorInternalServerError";
-    /* The pull and streaming kinds are not offered here. */
-    if (!code && strcmp(request->name, "PushSubscriptionRequest") != 0)
-        code = "ErrorInvalidSubscriptionRequest";
-    if (!code && !is_url(wanted.url))
+    const char *minutes_in = "StatusFrequency";
+    wanted.pull = !strcmp(request->name, "PullSubscriptionRequest");
+    if (wanted.pull)
+        minutes_in = "Timeout";
+    wanted.stream = !strcmp(request->name, "StreamingSubscriptionRequest");
+    if (!code && !wanted.pull && !wanted.stream && !is_url(wanted.url))
         code = "ErrorInvalidPushSubscriptionUrl";
     if (!code && xml_child(request, NS_TYPES, "Watermark"))
         code = "ErrorInvalidWatermark"; /* events of the past are not kept */
@@ -77,10 +82,11 @@ static const char *subscribe(struct call *call, const struct xml_node *request, 
         code = folders_of(call, request, folders, &wanted.folder_count);
     if (!code) {
         long minutes = 0; /* the schema has seen to its range */
-        ex_schema_integer(xml_child_text(request, NS_TYPES, "StatusFrequency"), &minutes);
+        ex_schema_integer(xml_child_text(request, NS_TYPES, minutes_in), &minutes);
         wanted.events = events_of(request);
         wanted.status_minutes = (int)minutes;
-        if (!ex_push_subscribe(call->ex->push, &wanted, id, watermark))
+        if (!ex_limits_may_subscribe(call->ex, call->mailbox) ||
+            !ex_push_subscribe(call->ex->push, &wanted, id, watermark))
             code = "ErrorExceededSubscriptionCount";
     }
     free(folders);
@@ -97,7 +103,8 @@ void ex_op_subscribe(struct call *call)
     }
     ex_soap_success(call);
     xml_element(&call->xml, "m:SubscriptionId", id);
-    xml_element(&call->xml, "m:Watermark", watermark);
+    if (!ex_push_is_stream(call->ex->push, id))
+        xml_element(&call->xml, "m:Watermark", watermark);
     ex_soap_done(call);
 }
 
@@ -106,4 +113,29 @@ void ex_op_unsubscribe(struct call *call)
     const char *id = xml_child_text(call->request, NS_MESSAGES, "SubscriptionId");
     bool found = ex_push_unsubscribe(call->ex->push, call->mailbox, id);
     ex_soap_result(call, found ? NULL : "ErrorSubscriptionNotFound");
+}
+
+/* The other server calls its response message by a name that the schema does not have, and
+ * knows no watermarks. */
+void ex_op_get_events(struct call *call)
+{
+    bool other = call->ex->flavour == FLAVOUR_GROMOX;
+    const struct push_pull pull = {
+        .mailbox = call->mailbox,
+        .id = xml_child_text(call->request, NS_MESSAGES, "SubscriptionId"),
+        .watermark = xml_child_text(call->request, NS_MESSAGES, "Watermark"),
+        .marked = !other};
+    if (other)
+        snprintf(call->message, sizeof call->message, "m:GetEventsResponseMessageType");
+    struct xml_writer at = call->xml;
+    size_t len = call->xml.out->len;
+    ex_soap_success(call);
+    const char *code = ex_push_pull(call->ex->push, &pull, &call->xml);
+    if (!code) {
+        ex_soap_done(call);
+        return;
+    }
+    call->xml = at; /* nothing was said yet */
+    call->xml.out->len = len;
+    ex_soap_error(call, code);
 }

@@ -10,6 +10,8 @@ void ex_op_get_item(struct call *call)
     const struct xml_node *shape = ex_ops_child(call, "ItemShape");
     const char *refused = ex_shape_refused(shape, false);
     for (const struct xml_node *id = ex_ops_list(call, "ItemIds"); id; id = id->next) {
+        if (ex_ops_stops(call))
+            continue;
         struct item item = {.id = 0};
         const char *code =
             refused ? refused
@@ -92,13 +94,16 @@ static void find_in(struct call *call, const struct xml_node *id)
 void ex_op_find_item(struct call *call)
 {
     for (const struct xml_node *id = ex_ops_list(call, "ParentFolderIds"); id; id = id->next)
-        find_in(call, id);
+        if (!ex_ops_stops(call))
+            find_in(call, id);
 }
 
 void ex_op_get_attachment(struct call *call)
 {
     struct xml_writer *xml = &call->xml;
     for (const struct xml_node *id = ex_ops_list(call, "AttachmentIds"); id; id = id->next) {
+        if (ex_ops_stops(call))
+            continue;
         const char *key = xml_attr(id, "Id");
         struct attachment attachment;
         if (strncmp(key, "AAMk", 4) != 0) {

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "tests/exchange/exchange_ident.h"
+#include "tests/exchange/exchange_move.h"
 #include "tests/exchange/exchange_ops.h"
 #include "tests/exchange/exchange_schema.h"
 
@@ -20,24 +21,27 @@ enum { WORD_MAILBOX, WORD_FOLDER, WORD_LISTING, WORD_BASE, WORD_AT, WORD_CURSOR,
 
 enum { STATE_MAX = 64 + WORDS * 12 };
 
-/* A state: empty begins; one that is not ours, of another folder, or from the future is
- * refused. */
+static bool is_good(struct call *call, const char *magic, const char *text, int64_t folder,
+                    int64_t *state)
+{
+    return ex_ident_unseal(call->ex, magic, text, state, WORDS) &&
+           state[WORD_MAILBOX] == call->mailbox && state[WORD_FOLDER] == folder &&
+           state[WORD_AT] <= call->ex->seq &&
+           !ex_states_are_lost(call->ex, call->mailbox, state[WORD_AT]);
+}
+
+/* A state: empty begins; one that is not ours, of another folder, void, or from the future is
+ * refused, or begins too where that is the habit. */
 static bool open_state(struct call *call, const char *magic, int64_t folder, int64_t *state)
 {
     const char *text = xml_child_text(call->request, NS_MESSAGES, "SyncState");
-    if (!text[0]) {
-        const int64_t fresh[WORDS] = {[WORD_MAILBOX] = call->mailbox,
-                                      [WORD_FOLDER] = folder,
-                                      [WORD_LISTING] = 1,
-                                      [WORD_BASE] = call->ex->seq,
-                                      [WORD_AT] = call->ex->seq,
-                                      [WORD_CURSOR] = INT64_MAX};
-        memcpy(state, fresh, sizeof fresh);
+    const int64_t fresh[WORDS] = {
+        [WORD_MAILBOX] = call->mailbox, [WORD_FOLDER] = folder,    [WORD_LISTING] = 1,
+        [WORD_BASE] = call->ex->seq,    [WORD_AT] = call->ex->seq, [WORD_CURSOR] = INT64_MAX};
+    if (text[0] && is_good(call, magic, text, folder, state))
         return true;
-    }
-    return ex_ident_unseal(call->ex, magic, text, state, WORDS) &&
-           state[WORD_MAILBOX] == call->mailbox && state[WORD_FOLDER] == folder &&
-           state[WORD_AT] <= call->ex->seq;
+    memcpy(state, fresh, sizeof fresh);
+    return !text[0] || call->ex->flavour == FLAVOUR_GROMOX;
 }
 
 static void begin_answer(struct call *call, const char *magic, const int64_t *state, bool last,

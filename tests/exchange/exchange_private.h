@@ -9,6 +9,16 @@
 #include "tests/exchange/exchange_fault.h"
 
 struct push;
+struct streams;
+struct limits;
+struct stray;
+struct replay;
+struct movement;
+
+enum flavour {
+    FLAVOUR_EXCHANGE, /* Exchange Server */
+    FLAVOUR_GROMOX,   /* another EWS server, with habits of its own */
+};
 
 struct exchange {
     struct loop *loop;
@@ -18,13 +28,21 @@ struct exchange {
     struct db *db;
     struct blobs *blobs;
     struct faults *faults;
+    struct limits *limits; /* NULL: none */
+    struct stray *strays;  /* requests that are executed when nobody waits any more */
+    struct movement *movements;
+    struct replay *replay; /* NULL: mailboxes answer */
     struct push *push;
+    struct streams *streams;
+    enum flavour flavour;
     int64_t seq;       /* number of the last change, over all mailboxes */
     int64_t saved_seq; /* what the disk says it is */
     bool auto_mailboxes;
     char *user, *password;
     long counts[32]; /* executed requests, by operation (exchange_ops.h) */
 };
+
+extern const char ex_flavour_help[];
 
 /* The number of the change being made now. */
 static inline int64_t exchange_next_seq(struct exchange *ex)
@@ -42,6 +60,8 @@ bool exchange_commit(struct exchange *ex, struct err *err);
 
 /* The mailbox of that address; 0 when there is none and none may be made. */
 int64_t exchange_mailbox(struct exchange *ex, const char *address);
+/* Its address; "" when there is no such row. */
+void exchange_address(struct exchange *ex, int64_t mailbox, char *address, size_t size);
 /* Like exchange_mailbox, but never makes one. */
 int64_t exchange_mailbox_peek(struct exchange *ex, const char *address);
 

@@ -109,20 +109,29 @@ static bool set_computed(struct item *item, const char *key, const char *value, 
     return false; /* kept as it was given too */
 }
 
-const char *ex_shape_set_property(struct exchange *ex, struct item *item,
-                                  const struct xml_node *property, bool is_new)
+const char *ex_property_read(const struct xml_node *property, char *key, char **value)
 {
     const struct xml_node *uri = xml_child(property, NS_TYPES, "ExtendedFieldURI");
-    char key[PROPERTY_KEY_MAX];
-    const char *code = ex_property_key(uri, key, sizeof key);
+    const char *code = ex_property_key(uri, key, PROPERTY_KEY_MAX);
+    *value = NULL;
     if (code)
         return code;
     if (!xml_child(property, NS_TYPES, "Values") &&
         !value_fits(xml_attr(uri, "PropertyType"), xml_child_text(property, NS_TYPES, "Value")))
         return "ErrorInvalidExtendedPropertyValue";
-    char *value = join_values(property);
-    if (!value || (!set_computed(item, key, value, is_new) && item->id &&
-                   !ex_property_set(ex, false, item->id, key, value)))
+    *value = join_values(property);
+    return *value ? NULL : "ErrorInternalServerError";
+}
+
+const char *ex_shape_set_property(struct exchange *ex, struct item *item,
+                                  const struct xml_node *property, bool is_new)
+{
+    char key[PROPERTY_KEY_MAX], *value;
+    const char *code = ex_property_read(property, key, &value);
+    if (code)
+        return code;
+    if (!set_computed(item, key, value, is_new) && item->id &&
+        !ex_property_set(ex, false, item->id, key, value))
         code = "ErrorInternalServerError";
     free(value);
     return code;
@@ -249,10 +258,28 @@ static bool contains(const struct xml_node *expression, const char *have, const 
     return fold ? !strcasecmp(have, want) : !strcmp(have, want);
 }
 
-/* Numbers and times of one width compare well as text once numbers have equal length. */
-static int compare(const char *a, const char *b)
+/* Is what the path names a text? Then digits in it are no number. */
+static bool is_textual(const struct xml_node *path)
+{
+    const char *type = xml_attr(path, "PropertyType"), *uri = xml_attr(path, "FieldURI");
+    static const char *const texts[] = {"folder:DisplayName", "folder:FolderClass",
+                                        "item:Subject",       "item:ItemClass",
+                                        "item:Body",          "message:InternetMessageId"};
+    if (type)
+        return !strcmp(type, "String");
+    for (size_t i = 0; uri && i < sizeof texts / sizeof *texts; i++)
+        if (!strcmp(texts[i], uri))
+            return true;
+    return false;
+}
+
+/* Texts compare as a store does it, without regard to case; numbers as numbers; times of one
+ * width compare well as text. */
+static int compare(const struct xml_node *path, const char *a, const char *b)
 {
     long x, y;
+    if (is_textual(path))
+        return strcasecmp(a, b);
     if (ex_schema_integer(a, &x) && ex_schema_integer(b, &y))
         return x < y ? -1 : x > y;
     return strcmp(a, b);
@@ -261,7 +288,7 @@ static int compare(const char *a, const char *b)
 static bool compares(const struct xml_node *expression, const char *have, const char *want)
 {
     const char *op = expression->name;
-    int order = compare(have, want);
+    int order = compare(expression->first_child, have, want);
     if (!strcmp(op, "IsEqualTo"))
         return order == 0;
     if (!strcmp(op, "IsNotEqualTo"))

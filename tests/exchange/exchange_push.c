@@ -8,6 +8,7 @@
 #include "tests/exchange/exchange_ident.h"
 #include "tests/exchange/exchange_schema.h"
 #include "tests/exchange/exchange_shape.h"
+#include "tests/exchange/exchange_stream_private.h"
 
 enum {
     EVENTS_IN_A_CALL = 50, /* what is more goes with the next one, and MoreEvents says so */
@@ -17,6 +18,7 @@ enum {
 
 struct event {
     struct event *next;
+    int64_t mark;
     char *xml;
 };
 
@@ -37,7 +39,10 @@ struct subscription {
     char *call; /* the document that is under way or to be sent again */
     size_t call_len;
     int64_t call_mark;
-    bool under_way, lose_answer, failing, ends;
+    bool under_way, lose_answer, failing, ends, mute;
+    bool stream; /* told over a stream, as pull in all else */
+    struct exchange_stream *listener;
+    bool pull; /* never called: it asks, and ends when it has not asked for status_ms */
     struct mono failing_since;
     int64_t retry_ms;
     struct loop_timer *send, *status;
@@ -76,6 +81,8 @@ static void remove_subscription(struct subscription *s)
             *at = s->next;
             break;
         }
+    if (s->listener)
+        ex_stream_wake(s->listener);
     loop_timer_free(&s->send);
     loop_timer_free(&s->status);
     free_events(s);
@@ -151,6 +158,16 @@ static void end_call(struct subscription *s, struct xml_writer *xml, struct buf 
     s->call = buf_take(out, &s->call_len);
 }
 
+static void drop_first(struct subscription *s)
+{
+    struct event *event = s->first;
+    s->first = event->next;
+    if (!s->first)
+        s->end = &s->first;
+    free(event->xml);
+    free(event);
+}
+
 static void make_call(struct subscription *s)
 {
     struct xml_writer xml;
@@ -160,15 +177,10 @@ static void make_call(struct subscription *s)
     s->call_mark = s->mark - (s->waiting - count);
     s->waiting -= count;
     while (count-- > 0) {
-        struct event *event = s->first;
         xml_flush(&xml);
-        buf_add_str(&out, event->xml);
-        s->first = event->next;
-        free(event->xml);
-        free(event);
+        buf_add_str(&out, s->first->xml);
+        drop_first(s);
     }
-    if (!s->first)
-        s->end = &s->first;
     end_call(s, &xml, &out);
 }
 
@@ -190,7 +202,9 @@ static void send_call(struct subscription *s)
 {
     struct push *push = s->push;
     struct fault_plan plan;
-    ex_faults_ask(push->ex->faults, "SendNotification", &plan);
+    char address[LIMIT_ADDRESS];
+    exchange_address(push->ex, s->mailbox, address, sizeof address);
+    ex_faults_ask(push->ex->faults, "SendNotification", address, &plan);
     s->under_way = true;
     s->lose_answer = plan.lose_answer;
     loop_timer_stop(s->status);
@@ -218,6 +232,10 @@ static void on_send(void *arg)
 static void on_status(void *arg)
 {
     struct subscription *s = arg;
+    if (s->pull) {
+        remove_subscription(s);
+        return;
+    }
     if (s->under_way || s->failing || s->waiting)
         return;
     make_status_call(s);
@@ -313,9 +331,12 @@ bool ex_push_subscribe(struct push *push, const struct push_request *request, ch
     }
     s->push = push;
     s->mailbox = request->mailbox;
-    s->url = strdup(request->url);
+    s->url = strdup(request->url ? request->url : "");
     s->events = request->events;
-    s->status_ms = request->status_minutes * 60000L;
+    s->mute = request->mute && !request->pull && !request->stream;
+    s->stream = request->stream;
+    s->pull = request->pull || request->stream;
+    s->status_ms = request->stream ? PUSH_UNHEARD_MS : request->status_minutes * 60000L;
     s->end = &s->first;
     snprintf(s->version, sizeof s->version, "%s", request->version);
     s->folders = calloc((size_t)request->folder_count + 1, sizeof *s->folders);
@@ -328,7 +349,8 @@ bool ex_push_subscribe(struct push *push, const struct push_request *request, ch
     s->status = loop_timer_new(push->ex->loop, on_status, s);
     s->next = push->first;
     push->first = s;
-    loop_timer_set(s->status, status_ms(s));
+    if (!s->mute)
+        loop_timer_set(s->status, status_ms(s));
     snprintf(id, PUSH_ID_MAX, "%s", s->id);
     watermark(s, s->mark, mark);
     return true;
@@ -340,6 +362,96 @@ bool ex_push_unsubscribe(struct push *push, int64_t mailbox, const char *id)
     if (!s || s->mailbox != mailbox)
         return false;
     remove_subscription(s);
+    return true;
+}
+
+/* An event without its t:Watermark, as the other server has it. */
+static void write_unmarked(struct xml_writer *xml, const char *event)
+{
+    static const char open[] = "<t:Watermark>", close[] = "</t:Watermark>";
+    const char *from = strstr(event, open), *to = from ? strstr(from, close) : NULL;
+    xml_flush(xml);
+    if (to)
+        buf_add(xml->out, event, (size_t)(from - event));
+    buf_add_str(xml->out, to ? to + sizeof close - 1 : event);
+}
+
+static void write_status(const struct subscription *s, struct xml_writer *xml, bool marked)
+{
+    char mark[PUSH_WATERMARK_MAX];
+    watermark(s, s->mark, mark);
+    xml_open(xml, "t:StatusEvent");
+    if (marked)
+        xml_element(xml, "t:Watermark", mark);
+    xml_close(xml);
+}
+
+const char *ex_push_pull(struct push *push, const struct push_pull *pull,
+                         struct xml_writer *xml)
+{
+    struct subscription *s = find(push, pull->id);
+    int64_t mark;
+    int count = 0;
+    if (!s || !s->pull || s->stream || s->mailbox != pull->mailbox)
+        return "ErrorSubscriptionNotFound";
+    if (!ex_ident_unseal(push->ex, "wm", pull->watermark, &mark, 1) || mark > s->mark)
+        return "ErrorInvalidWatermark";
+    while (s->first && s->first->mark <= mark) { /* it has these */
+        drop_first(s);
+        s->waiting--;
+    }
+    xml_open(xml, "m:Notification");
+    xml_element(xml, "t:SubscriptionId", s->id);
+    if (pull->marked) {
+        xml_element(xml, "t:PreviousWatermark", pull->watermark);
+        xml_element(xml, "t:MoreEvents", s->waiting > EVENTS_IN_A_CALL ? "true" : "false");
+    }
+    for (const struct event *e = s->first; e && count < EVENTS_IN_A_CALL; e = e->next, count++)
+        if (pull->marked) {
+            xml_flush(xml);
+            buf_add_str(xml->out, e->xml);
+        } else {
+            write_unmarked(xml, e->xml);
+        }
+    if (!count)
+        write_status(s, xml, pull->marked);
+    xml_close(xml);
+    loop_timer_set(s->status, status_ms(s));
+    return NULL;
+}
+
+bool ex_push_is_stream(struct push *push, const char *id)
+{
+    const struct subscription *s = find(push, id);
+    return s && s->stream;
+}
+
+void ex_push_listen(struct push *push, const char *id, const struct exchange_stream *was,
+                    struct exchange_stream *listener)
+{
+    struct subscription *s = find(push, id);
+    if (!s || !s->stream || (was && s->listener != was))
+        return;
+    s->listener = listener;
+    if (listener)
+        loop_timer_stop(s->status);
+    else
+        loop_timer_set(s->status, PUSH_UNHEARD_MS);
+}
+
+bool ex_push_write(struct push *push, const char *id, struct xml_writer *xml)
+{
+    struct subscription *s = find(push, id);
+    if (!s || !s->first)
+        return false;
+    xml_open(xml, "m:Notification");
+    xml_element(xml, "t:SubscriptionId", s->id);
+    while (s->first) {
+        write_unmarked(xml, s->first->xml);
+        drop_first(s);
+        s->waiting--;
+    }
+    xml_close(xml);
     return true;
 }
 
@@ -404,47 +516,64 @@ static char *write_event(struct subscription *s, const struct push_news *news)
 static void add_event(struct subscription *s, const struct push_news *news)
 {
     struct event *event = calloc(1, sizeof *event);
-    if (!event || !(s->events & (int)news->event) || s->waiting >= EVENTS_WAITING_MAX) {
+    /* The hardest case for a client: what happens while nobody listens is never told. */
+    bool unheard = s->stream && !s->listener;
+    if (!event || s->mute || unheard || !(s->events & (int)news->event) ||
+        s->waiting >= EVENTS_WAITING_MAX) {
         free(event);
         return;
     }
-    s->mark++;
+    event->mark = ++s->mark;
     event->xml = write_event(s, news);
     *s->end = event;
     s->end = &event->next;
     s->waiting++;
-    if (!s->under_way && !s->failing)
+    if (s->listener)
+        ex_stream_wake(s->listener);
+    if (!s->under_way && !s->failing && !s->pull)
         loop_timer_set(s->send, 0);
+}
+
+/* "All folders" are those that a person sees, not what programs hide beside them. */
+static bool is_seen(struct push *push, int64_t mailbox, int64_t folder)
+{
+    struct folder top;
+    return ex_folder_by_kind(push->ex, mailbox, "msgfolderroot", &top) &&
+           ex_folder_within(push->ex, folder, top.id);
 }
 
 static bool concerns(const struct subscription *s, const struct push_news *news)
 {
-    if (s->mailbox != news->mailbox)
-        return false;
     for (int i = 0; i < s->folder_count; i++)
         if (s->folders[i] == news->folder ||
             (news->event == PUSH_MOVED && s->folders[i] == news->old_folder))
             return true;
-    return s->folder_count == 0;
+    return s->folder_count == 0 && is_seen(s->push, news->mailbox, news->folder);
+}
+
+/* A subscription to all folders sees the move of an item as an end and a beginning. */
+static void add_move(struct subscription *s, const struct push_news *news)
+{
+    struct push_news end = *news, begin = *news;
+    end.event = PUSH_DELETED;
+    end.item = news->old_item;
+    end.folder = news->old_folder;
+    begin.event = PUSH_CREATED;
+    if (concerns(s, &end))
+        add_event(s, &end);
+    if (concerns(s, &begin))
+        add_event(s, &begin);
 }
 
 void ex_push_tell(struct push *push, const struct push_news *news)
 {
     for (struct subscription *s = push->first; s; s = s->next) {
-        if (!concerns(s, news))
+        if (s->mailbox != news->mailbox)
             continue;
-        if (s->folder_count || news->event != PUSH_MOVED || !news->item) {
+        if (!s->folder_count && news->event == PUSH_MOVED && news->item)
+            add_move(s, news);
+        else if (concerns(s, news))
             add_event(s, news);
-            continue;
-        }
-        /* A subscription to all folders sees a move as an end and a beginning. */
-        struct push_news end = *news, begin = *news;
-        end.event = PUSH_DELETED;
-        end.item = news->old_item;
-        end.folder = news->old_folder;
-        begin.event = PUSH_CREATED;
-        add_event(s, &end);
-        add_event(s, &begin);
     }
 }
 
@@ -465,6 +594,23 @@ int exchange_subscriptions(const struct exchange *ex)
     for (const struct subscription *s = ex->push->first; s; s = s->next)
         count++;
     return count;
+}
+
+int ex_push_count(const struct push *push, int64_t mailbox)
+{
+    int count = 0;
+    for (const struct subscription *s = push->first; s; s = s->next)
+        count += s->mailbox == mailbox;
+    return count;
+}
+
+void ex_push_drop(struct push *push, int64_t mailbox)
+{
+    for (struct subscription *s = push->first, *next; s; s = next) {
+        next = s->next;
+        if (s->mailbox == mailbox)
+            remove_subscription(s);
+    }
 }
 
 void exchange_drop_subscriptions(struct exchange *ex)

@@ -7,6 +7,7 @@
 #ifndef SIB_TESTS_EXCHANGE_EXCHANGE_PUSH_H
 #define SIB_TESTS_EXCHANGE_EXCHANGE_PUSH_H
 
+#include "base/xml.h"
 #include "tests/exchange/exchange_mailbox.h"
 
 enum push_event {
@@ -30,6 +31,9 @@ struct push_request {
     int status_minutes; /* 1..1440 */
     const int64_t *folders;
     int folder_count; /* 0: all folders */
+    bool mute;        /* accepted, and never called */
+    bool pull;        /* asks with GetEvents, at least every status_minutes; no URL */
+    bool stream;      /* is told over a stream (exchange_stream.h); no URL */
 };
 
 enum { PUSH_ID_MAX = 96, PUSH_WATERMARK_MAX = 96, PUSH_SUBSCRIPTIONS_MAX = 5000 };
@@ -37,7 +41,30 @@ enum { PUSH_ID_MAX = 96, PUSH_WATERMARK_MAX = 96, PUSH_SUBSCRIPTIONS_MAX = 5000 
 /* False: too many. id: PUSH_ID_MAX, watermark: PUSH_WATERMARK_MAX bytes. */
 bool ex_push_subscribe(struct push *push, const struct push_request *request, char *id,
                        char *watermark);
+/* Those of one mailbox: how many, and all of them away without a word. */
+int ex_push_count(const struct push *push, int64_t mailbox);
+void ex_push_drop(struct push *push, int64_t mailbox);
 bool ex_push_unsubscribe(struct push *push, int64_t mailbox, const char *id);
+
+/* Writes m:Notification with what a pull subscription has not had yet. Returns a ResponseCode
+ * when there is no such subscription, or the watermark is none of its. */
+struct push_pull {
+    int64_t mailbox;
+    const char *id, *watermark;
+    bool marked; /* with watermarks, as Exchange has it */
+};
+const char *ex_push_pull(struct push *push, const struct push_pull *pull,
+                         struct xml_writer *xml);
+
+/* Of a streaming subscription: is it there; who is woken when there is news or it ends (stops:
+ * only when `was` is the one now; NULL: whoever); m:Notification with what waits, false:
+ * nothing does. Without a listener it ends after PUSH_UNHEARD_MS. */
+struct exchange_stream;
+enum { PUSH_UNHEARD_MS = 30 * 60 * 1000 };
+bool ex_push_is_stream(struct push *push, const char *id);
+void ex_push_listen(struct push *push, const char *id, const struct exchange_stream *was,
+                    struct exchange_stream *listener);
+bool ex_push_write(struct push *push, const char *id, struct xml_writer *xml);
 
 /* What happened to an item or a folder. old_*: with moved and copied. */
 struct push_news {

@@ -3,13 +3,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/exchange/exchange_form.h"
+#include "tests/exchange/exchange_move.h"
+#include "tests/exchange/exchange_replay.h"
 #include "tests/exchange/exchange_soap.h"
+#include "tests/exchange/exchange_stray.h"
+#include "tests/exchange/exchange_tamper.h"
 
 enum { HEAD_BYTES = 64 * 1024 };
 
 struct exchange_request {
     struct exchange *ex;
     char user[LIMIT_ADDRESS];
+    char host[256]; /* where it was sent to */
+    int64_t bytes;
     struct xml_reader *reader;
     struct contents contents;
     size_t contents_room;
@@ -20,6 +27,8 @@ struct exchange_request {
     const struct xml_node *envelope, *body; /* body: the operation's element */
     const struct operation *operation;
     struct fault_plan plan;
+    int64_t held; /* the mailbox of which it holds a connection; 0: none */
+    struct limit_refusal refusal;
 };
 
 static bool begin_content(void *arg)
@@ -32,9 +41,14 @@ static bool begin_content(void *arg)
         if (!bigger)
             return false;
         contents->writers = bigger;
+        bigger = realloc(contents->hashes, room * sizeof *contents->hashes);
+        if (!bigger)
+            return false;
+        contents->hashes = bigger;
         request->contents_room = room;
     }
     struct blob_writer *writer = ex_blob_writer_new(request->ex->blobs);
+    contents->hashes[contents->count][0] = '\0';
     contents->writers[contents->count++] = writer;
     return writer != NULL;
 }
@@ -70,9 +84,32 @@ struct exchange_request *exchange_request_new(struct exchange *ex, const char *u
 void exchange_request_feed(struct exchange_request *request, const void *bytes, size_t len)
 {
     size_t room = HEAD_BYTES - request->head.len;
+    request->bytes += (int64_t)len;
     buf_add(&request->head, bytes, len < room ? len : room);
     if (!request->failed && !xml_reader_feed(request->reader, bytes, len, &request->err))
         request->failed = true;
+}
+
+void exchange_request_at(struct exchange_request *request, const char *url)
+{
+    const char *host = strstr(url, "://") ? strstr(url, "://") + 3 : url;
+    snprintf(request->host, sizeof request->host, "%.*s", (int)strcspn(host, "/:?"), host);
+}
+
+static const char *name_of(const struct exchange_request *request)
+{
+    return request->operation ? request->operation->name : "";
+}
+
+/* Gives the connection back; things 0: nothing was done. Returns how much longer the answer has
+ * to wait. */
+static int64_t leave(struct exchange_request *request, int things, int64_t hold_ms)
+{
+    int64_t mailbox = request->held;
+    request->held = 0;
+    return mailbox ? ex_limits_leave(request->ex, mailbox, name_of(request), things,
+                                     request->bytes, hold_ms)
+                   : 0;
 }
 
 void exchange_request_free(struct exchange_request **request)
@@ -80,15 +117,27 @@ void exchange_request_free(struct exchange_request **request)
     struct exchange_request *r = *request;
     if (!r)
         return;
+    leave(r, 0, 0);
     for (size_t i = 0; i < r->contents.count; i++)
         ex_blob_writer_free(&r->contents.writers[i]);
     free(r->contents.writers);
+    free(r->contents.hashes);
     xml_reader_free(&r->reader);
     buf_clear(&r->head);
     free(r);
     *request = NULL;
 }
 
+/* Whose mailbox: the impersonated user's, else the caller's own. */
+static const char *address_of(const struct exchange_request *request)
+{
+    const struct xml_node *header = xml_child(request->envelope, NS_SOAP, "Header");
+    const struct xml_node *impersonation = xml_child(header, NS_TYPES, "ExchangeImpersonation");
+    const struct xml_node *sid = xml_child(impersonation, NS_TYPES, "ConnectingSID");
+    return sid && sid->first_child ? xml_text(sid->first_child) : request->user;
+}
+
+/* The request has arrived: faults are asked once, and a connection is held from now on. */
 static void prepare(struct exchange_request *request)
 {
     if (request->prepared)
@@ -103,7 +152,11 @@ static void prepare(struct exchange_request *request)
     request->body = body ? body->first_child : NULL;
     request->operation = request->body ? ex_operation_find(request->body->name) : NULL;
     ex_faults_ask(request->ex->faults, request->body ? request->body->name : "",
-                  &request->plan);
+                  address_of(request), &request->plan);
+    if (request->plan.acts)
+        ex_move_befall(request->ex, address_of(request), &request->plan);
+    request->held = exchange_mailbox_peek(request->ex, address_of(request));
+    ex_limits_enter(request->ex, request->held, name_of(request), &request->refusal);
 }
 
 int64_t exchange_request_late(struct exchange_request *request)
@@ -112,206 +165,32 @@ int64_t exchange_request_late(struct exchange_request *request)
     return request->plan.late_ms;
 }
 
-/* Where the node's tag stands: how many tags of that name come before it, counted again in the
- * bytes. Beyond the first 64 KiB nothing exact is said. */
-static int occurrences_before(const struct xml_node *at, const struct xml_node *stop,
-                              bool *found)
+/* Why a request that is well made is a fault all the same; NULL: it is none. */
+static const char *fault_of(struct exchange_request *request, const char *version)
 {
-    int count = 0;
-    for (; at && !*found; at = at->next) {
-        if (at == stop) {
-            *found = true;
-            return count;
-        }
-        count += !strcmp(at->name, stop->name);
-        count += occurrences_before(at->first_child, stop, found);
-    }
-    return count;
+    if (version && !ex_form_knows_version(version))
+        return "ErrorInvalidServerVersion";
+    if (request->ex->flavour == FLAVOUR_GROMOX &&
+        ex_form_has_binary(request->body->first_child))
+        return "ErrorInternalServerError";
+    return NULL;
 }
 
-static void locate(const struct exchange_request *request, const struct xml_node *node,
-                   int *line, int *position)
+/* Within a transaction. False: the mailbox cannot be had, and that was answered. */
+static bool find_mailbox(struct exchange_request *request, struct call *call,
+                         struct exchange_answer *answer)
 {
-    bool found = false;
-    int skip = occurrences_before(request->envelope, node, &found);
-    const char *text = buf_str(&request->head), *start = text;
-    size_t len = strlen(node->name);
-    *line = 1;
-    for (; *text; text++) {
-        bool opens = *text == '<' && text[1] != '/' && text[1] != '!' && text[1] != '?';
-        const char *name = text + 1;
-        size_t prefix = opens ? strcspn(name, ": \t\r\n/>") : 0;
-        if (opens && name[prefix] == ':')
-            name += prefix + 1;
-        if (opens && !strncmp(name, node->name, len) && strchr(" \t\r\n/>", name[len]) &&
-            skip-- == 0)
-            break;
-        if (*text == '\n') {
-            ++*line;
-            start = text + 1;
-        }
-    }
-    *position = (int)(text - start) + 2;
-}
-
-static void answer_violation(const struct exchange_request *request,
-                             const struct schema_violation *violation,
-                             struct exchange_answer *answer)
-{
-    int line, position;
-    locate(request, violation->node, &line, &position);
-    answer->status = 500;
-    ex_soap_violation(&answer->body, violation->text, line, position);
-}
-
-static void answer_fault(struct exchange_answer *answer, const char *code, int64_t back_off_ms)
-{
-    answer->status = 500;
-    ex_soap_fault(&answer->body, code, back_off_ms);
-}
-
-/* One response message for each thing that was asked for. */
-static int messages_expected(const struct xml_node *request)
-{
-    static const char *const lists[] = {"Items",          "ItemIds", "ItemChanges",
-                                        "FolderIds",      "Folders", "AttachmentIds",
-                                        "ParentFolderIds"};
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
-        const struct xml_node *list = xml_child(request, NS_MESSAGES, lists[i]);
-        int count = 0;
-        for (const struct xml_node *n = list ? list->first_child : NULL; n; n = n->next)
-            count++;
-        if (count)
-            return count;
-    }
-    return 1;
-}
-
-/* What a fault puts in the place of the answer. */
-static void answer_badly(struct exchange_request *request, struct exchange_answer *answer)
-{
-    static const char log_in[] =
-        "<!DOCTYPE html><html><head><title>Sign in</title></head>"
-        "<body><form action=\"/auth\">Please sign in.</form></body></html>";
-    const struct fault_plan *plan = &request->plan;
-    struct call call = {.ex = request->ex, .operation = request->operation};
-    answer->status = 200;
-    if (plan->answer == FAULT_HTML) {
-        answer->type = "text/html";
-        buf_add_str(&answer->body, log_in);
-    } else if (plan->answer == FAULT_HTTP) {
-        answer->status = plan->status;
-        answer->type = "";
-        answer->retry_after_ms = plan->number >= 0 ? plan->number * 1000 : -1;
-    } else if (plan->answer == FAULT_BUSY_FAULT) {
-        answer_fault(answer, "ErrorServerBusy", plan->number >= 0 ? plan->number : 300000);
-    } else if (plan->answer == FAULT_FAULT_CODE || !request->operation) {
-        answer_fault(answer, plan->code[0] ? plan->code : "ErrorServerBusy", -1);
-    } else {
-        ex_soap_begin(&call, &answer->body);
-        for (int i = messages_expected(request->body); i > 0; i--) {
-            if (plan->answer == FAULT_BUSY_200)
-                ex_soap_busy(&call, plan->number >= 0 ? plan->number : 300000);
-            else if (plan->answer == FAULT_BUSY_INNER)
-                ex_soap_busy_inner(&call);
-            else
-                ex_soap_error(&call, plan->code);
-        }
-        ex_soap_end(&call);
-    }
-}
-
-static const char *const versions[] = {
-    "Exchange2007",     "Exchange2007_SP1", "Exchange2009", "Exchange2010",
-    "Exchange2010_SP1", "Exchange2010_SP2", "Exchange2012", "Exchange2013",
-    "Exchange2013_SP1", "Exchange2015",     "Exchange2016", "V2015_10_05",
-    "V2016_01_06",      "V2016_04_13",      "V2016_07_13",  "V2016_10_10",
-    "V2017_01_07",      "V2017_04_14",      "V2017_07_11"};
-
-static bool known_version(const char *version)
-{
-    for (size_t i = 0; i < sizeof versions / sizeof *versions; i++)
-        if (!strcmp(versions[i], version))
-            return true;
-    return false;
-}
-
-/* The mailbox of the call: the impersonated user's, else the caller's own. Within the
- * transaction, for it may have to be made. */
-static int64_t mailbox_of(const struct exchange_request *request)
-{
-    const struct xml_node *header = xml_child(request->envelope, NS_SOAP, "Header");
-    const struct xml_node *impersonation = xml_child(header, NS_TYPES, "ExchangeImpersonation");
-    const struct xml_node *sid = xml_child(impersonation, NS_TYPES, "ConnectingSID");
-    const char *address = sid && sid->first_child ? xml_text(sid->first_child) : request->user;
-    return exchange_mailbox(request->ex, address);
-}
-
-/* A SetItemField names one property, and its t:Message holds that one and no other. */
-static bool one_property_each(const struct exchange_request *request,
-                              struct exchange_answer *answer)
-{
-    const struct xml_node *change = xml_child(request->body, NS_MESSAGES, "ItemChanges");
-    for (change = change ? change->first_child : NULL; change; change = change->next) {
-        const struct xml_node *updates = xml_child(change, NS_TYPES, "Updates");
-        for (const struct xml_node *set = updates->first_child; set; set = set->next) {
-            const struct xml_node *first = set->first_child->next;
-            first = first ? first->first_child : NULL;
-            if (!first || !first->next)
-                continue;
-            struct schema_violation violation = {.node = first->next};
-            snprintf(
-                violation.text, sizeof violation.text,
-                "The element 'Message' in namespace '%s' has invalid child element '%.60s': "
-                "a SetItemField holds one property.",
-                NS_TYPES, first->next->name);
-            answer_violation(request, &violation, answer);
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool contents_are_base64(const struct exchange_request *request,
-                                struct exchange_answer *answer)
-{
-    for (size_t i = 0; i < request->contents.count; i++) {
-        if (ex_blob_is_base64(request->contents.writers[i]))
-            continue;
-        struct schema_violation violation = {.node =
-                                                 xml_find(request->body, NS_TYPES, "Content")};
-        snprintf(violation.text, sizeof violation.text,
-                 "The '%s:Content' element is invalid - its value is invalid according to its "
-                 "datatype 'http://www.w3.org/2001/XMLSchema:base64Binary'.",
-                 NS_TYPES);
-        answer_violation(request, &violation, answer);
+    char code[64];
+    call->mailbox = exchange_mailbox(request->ex, address_of(request));
+    if (!call->mailbox) {
+        ex_answer_fault(answer, "ErrorNonExistentMailbox", -1);
         return false;
     }
-    return true;
-}
-
-static bool well_made(struct exchange_request *request, struct exchange_answer *answer)
-{
-    struct schema_violation violation;
-    const struct xml_node *header = xml_child(request->envelope, NS_SOAP, "Header");
-    const struct xml_node *impersonation = xml_child(header, NS_TYPES, "ExchangeImpersonation");
-    const struct schema_type *type =
-        request->operation ? ex_schema_operation(request->operation->name) : NULL;
-    if (!type || strcmp(request->body->ns, NS_MESSAGES) != 0) {
-        snprintf(violation.text, sizeof violation.text,
-                 "The element '%.60s' in namespace '%.80s' is not declared.",
-                 request->body->name, request->body->ns);
-        violation.node = request->body;
-        answer_violation(request, &violation, answer);
-        return false;
-    }
-    if ((impersonation &&
-         !ex_schema_check(impersonation, &ex_schema_impersonation, &violation)) ||
-        !ex_schema_check(request->body, type, &violation)) {
-        answer_violation(request, &violation, answer);
-        return false;
-    }
-    return contents_are_base64(request, answer) && one_property_each(request, answer);
+    const char *refusal = ex_move_refusal(request->ex, call->mailbox, request->host, code);
+    const struct answer_about about = {request->ex, request->operation, request->body};
+    if (refusal)
+        ex_answer_code(&about, refusal, answer);
+    return !refusal;
 }
 
 static void execute(struct exchange_request *request, struct exchange_answer *answer)
@@ -320,68 +199,138 @@ static void execute(struct exchange_request *request, struct exchange_answer *an
     const struct xml_node *header = xml_child(request->envelope, NS_SOAP, "Header");
     const char *version =
         xml_attr(xml_child(header, NS_TYPES, "RequestServerVersion"), "Version");
-    if (!well_made(request, answer))
+    const struct form form = {.envelope = request->envelope,
+                              .body = request->body,
+                              .operation = request->operation,
+                              .contents = &request->contents,
+                              .head = &request->head};
+    if (!ex_form_is_well_made(&form, answer))
         return;
-    if (version && !known_version(version)) {
-        answer_fault(answer, "ErrorInvalidServerVersion", -1);
+    const char *fault = fault_of(request, version);
+    if (fault) {
+        ex_answer_fault(answer, fault, -1);
         return;
     }
-    ex_db_begin(ex->db);
     struct call call = {.ex = ex,
                         .operation = request->operation,
                         .request = request->body,
                         .version = version ? version : "Exchange2007",
-                        .mailbox = mailbox_of(request),
-                        .contents = &request->contents};
-    if (!call.mailbox) {
+                        .contents = &request->contents,
+                        .stop_at = request->plan.stop_at};
+    ex_db_begin(ex->db);
+    if (!find_mailbox(request, &call, answer)) {
         ex_db_rollback(ex->db);
-        answer_fault(answer, "ErrorNonExistentMailbox", -1);
         return;
     }
     answer->status = 200;
     ex_soap_begin(&call, &answer->body);
     request->operation->run(&call);
     ex_soap_end(&call);
+    answer->stream = call.stream;
     if (!exchange_commit(ex, &request->err) || answer->body.failed) {
         buf_reset(&answer->body);
         answer->body.failed = false;
-        answer_fault(answer, "ErrorInternalServerError", -1);
+        ex_answer_fault(answer, "ErrorInternalServerError", -1);
         return;
     }
     ex->counts[ex_operation_index(request->operation)]++;
 }
 
-static void answer_init(struct exchange_answer *answer)
+/* What the request asks for, or why not. */
+static void answer(struct exchange_request *r, struct exchange_answer *out)
 {
-    *answer = (struct exchange_answer){.type = "text/xml; charset=utf-8", .retry_after_ms = -1};
-    buf_init(&answer->body, EXCHANGE_ANSWER_MAX);
+    const struct answer_about about = {r->ex, r->operation, r->body};
+    int things = 0;
+    if (r->plan.answer != FAULT_NONE) {
+        ex_answer_instead(&about, &r->plan, out);
+    } else if (r->ex->replay) {
+        ex_replay_answer(r->ex->replay, r->body ? r->body->name : "", out);
+        ex_answer_spoil(&r->plan, out);
+    } else if (!r->body) {
+        out->status = 400; /* as IIS says to what is not SOAP at all */
+        out->type = "";
+    } else if (r->refusal.code) {
+        ex_answer_refusal(&about, &r->refusal, out);
+    } else {
+        execute(r, out);
+        things = ex_answer_things(r->body);
+        ex_answer_spoil(&r->plan, out);
+    }
+    out->delay_ms += leave(r, things, out->delay_ms);
+    if (r->ex->flavour == FLAVOUR_GROMOX && out->status == 500 && out->body.len)
+        out->status = 200;
 }
 
-void exchange_request_end(struct exchange_request **request, struct exchange_answer *answer)
+void ex_request_execute(struct exchange_request *request)
+{
+    struct exchange_answer thrown_away;
+    ex_answer_init(&thrown_away);
+    ex_faults_plan_init(&request->plan);
+    if (request->body)
+        execute(request, &thrown_away);
+    exchange_answer_clear(&thrown_away);
+}
+
+/* An execution uses the contents up: for a second one they are read again from where the first
+ * put them. */
+static bool refill(struct exchange_request *request)
+{
+    struct contents *contents = &request->contents;
+    bool ok = true;
+    for (size_t i = 0; i < contents->count && ok; i++) {
+        struct buf bytes;
+        if (contents->writers[i])
+            continue;
+        buf_init(&bytes, EXCHANGE_REQUEST_MAX);
+        ok = contents->hashes[i][0] &&
+             ex_blob_read(request->ex->blobs, contents->hashes[i], &bytes);
+        if (ok)
+            contents->writers[i] = ex_blob_writer_new(request->ex->blobs);
+        if (contents->writers[i])
+            ex_blob_add(contents->writers[i], buf_str(&bytes), bytes.len);
+        buf_clear(&bytes);
+    }
+    return ok;
+}
+
+/* What goes on after the answer is made; takes the request in any case. */
+static void go_on(struct exchange_request **request)
 {
     struct exchange_request *r = *request;
-    answer_init(answer);
-    prepare(r);
-    answer->delay_ms = r->plan.delay_ms;
-    answer->dropped = r->plan.drop;
-    if (r->plan.drop) {
-        /* not executed */
-    } else if (r->plan.answer != FAULT_NONE) {
-        answer_badly(r, answer);
-    } else if (!r->body) {
-        answer->status = 400; /* as IIS says to what is not SOAP at all */
-        answer->type = "";
-    } else {
-        execute(r, answer);
-        answer->dropped = r->plan.lose_answer;
+    int64_t stray_ms = r->plan.stray_ms, again_ms = r->plan.again_ms;
+    if (stray_ms >= 0) {
+        ex_stray_add(r->ex, request, stray_ms);
+        return;
     }
-    if (r->plan.cut_answer)
-        answer->body.len /= 2;
-    if (answer->dropped) {
-        buf_clear(&answer->body);
-        answer->status = 0;
+    if (again_ms >= 0 && r->body && refill(r)) {
+        if (again_ms > 0)
+            ex_stray_add(r->ex, request, again_ms);
+        else
+            ex_request_execute(r);
     }
     exchange_request_free(request);
+}
+
+void exchange_request_end(struct exchange_request **request, struct exchange_answer *out)
+{
+    struct exchange_request *r = *request;
+    ex_answer_init(out);
+    prepare(r);
+    bool not_now = r->plan.drop || r->plan.stray_ms >= 0;
+    out->delay_ms = r->plan.delay_ms;
+    if (!not_now)
+        answer(r, out);
+    leave(r, 0, 0);
+    out->dropped = not_now || r->plan.lose_answer;
+    if (out->dropped) {
+        buf_clear(&out->body);
+        out->status = 0;
+    }
+    if (r->plan.drop)
+        exchange_request_free(request);
+    else
+        go_on(request);
+    *request = NULL;
 }
 
 void exchange_handle(struct exchange *ex, const char *user, const void *bytes, size_t len,
@@ -389,7 +338,7 @@ void exchange_handle(struct exchange *ex, const char *user, const void *bytes, s
 {
     struct exchange_request *request = exchange_request_new(ex, user);
     if (!request) {
-        answer_init(answer);
+        ex_answer_init(answer);
         answer->status = 500;
         return;
     }

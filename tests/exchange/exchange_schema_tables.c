@@ -93,6 +93,11 @@ static const struct schema_type max_changes = {.name = "MaxSyncChangesReturnedTy
                                            .kind = SCHEMA_INTEGER,
                                            .least = 1,
                                            .most = 1440},
+                                stream_timeout = {.name = "StreamingSubscriptionConnection"
+                                                          "TimeoutType",
+                                                  .kind = SCHEMA_INTEGER,
+                                                  .least = 1,
+                                                  .most = 30},
                                 not_empty = {.name = "NonEmptyStringType",
                                              .kind = SCHEMA_FULL_STRING,
                                              .least = 1,
@@ -405,6 +410,13 @@ TYPE(subscribe, "SubscribeType", NULL, M_EITHER(1, "PullSubscriptionRequest", &p
      M_EITHER(1, "PushSubscriptionRequest", &push_request),
      M_EITHER(1, "StreamingSubscriptionRequest", &streaming_request));
 TYPE(unsubscribe, "UnsubscribeType", NULL, M_ONE("SubscriptionId", &not_empty));
+TYPE(get_events, "GetEventsType", NULL, M_ONE("SubscriptionId", &not_empty),
+     M_ONE("Watermark", &not_empty));
+
+TYPE(subscription_ids, "NonEmptyArrayOfSubscriptionIdsType", NULL,
+     MANY("SubscriptionId", &not_empty));
+TYPE(get_streaming_events, "GetStreamingEventsType", NULL,
+     M_ONE("SubscriptionIds", &subscription_ids), M_ONE("ConnectionTimeout", &stream_timeout));
 
 TYPE(connecting_sid, "ConnectingSIDType", NULL, EITHER(1, "PrincipalName", &not_empty),
      EITHER(1, "SID", &not_empty), EITHER(1, "PrimarySmtpAddress", &not_empty),
@@ -437,6 +449,8 @@ const struct schema_type *ex_schema_operation(const char *name)
         {"GetAttachment", &get_attachment},
         {"Subscribe", &subscribe},
         {"Unsubscribe", &unsubscribe},
+        {"GetEvents", &get_events},
+        {"GetStreamingEvents", &get_streaming_events},
     };
     for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
         if (!strcmp(operations[i].name, name))

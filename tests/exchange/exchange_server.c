@@ -10,7 +10,11 @@
 #include "base/http.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "tests/exchange/exchange_private.h"
+#include "tests/exchange/exchange_stream.h"
 #include "tests/exchange/exchange_user.h"
+
+enum { EXPECT_MS = 1000, DOOMED_MAX = 64, LARGE_BYTES = 1024 * 1024 };
 
 struct exchange_server {
     struct loop *loop;
@@ -19,6 +23,8 @@ struct exchange_server {
     struct http_server *http;
     struct held *held;
     long dumped;
+    unsigned long doomed[DOOMED_MAX]; /* connections that had a large body */
+    int next_doomed;
 };
 
 /* A request that is kept back before it is executed (request), or its answer afterwards. */
@@ -28,6 +34,7 @@ struct held {
     struct http_request *http;
     struct exchange_request *request;
     struct exchange_answer answer;
+    char location[512]; /* of a redirect; "": none */
     struct loop_timer *timer;
 };
 
@@ -61,18 +68,52 @@ static void reply(struct http_request **http, const struct exchange_answer *answ
                buf_str(&answer->body), answer->body.len);
 }
 
+/* A stream goes on until it ends, or its client has gone. */
+static void on_stream(enum exchange_stream_word word, const char *bytes, size_t len, void *arg)
+{
+    struct held *held = arg;
+    bool there = http_reply_piece(held->http, bytes, len);
+    if (there && word == EXCHANGE_STREAM_BYTES)
+        return;
+    if (word == EXCHANGE_STREAM_CUT)
+        http_drop(&held->http);
+    else
+        http_reply_end(&held->http);
+    free_held(held);
+}
+
+static void finish(struct held *held)
+{
+    struct exchange_answer *answer = &held->answer;
+    if (!answer->stream || answer->dropped) {
+        reply(&held->http, answer);
+        free_held(held);
+        return;
+    }
+    http_reply_begin(held->http, answer->status, answer->type);
+    http_reply_piece(held->http, buf_str(&answer->body), answer->body.len);
+    exchange_stream_attach(answer->stream, on_stream, held);
+}
+
 static void on_held(void *arg);
+
+/* The other server takes a second until it says that the body may come. */
+static int64_t expect_ms(const struct held *held)
+{
+    return held->server->ex->flavour == FLAVOUR_GROMOX && http_header(held->http, "Expect")
+               ? EXPECT_MS
+               : 0;
+}
 
 static void execute(struct held *held)
 {
     exchange_request_end(&held->request, &held->answer);
-    int64_t wait = held->server->config->latency_ms + held->answer.delay_ms;
+    int64_t wait = held->server->config->latency_ms + held->answer.delay_ms + expect_ms(held);
     if (wait > 0) {
         loop_timer_set(held->timer, wait);
         return;
     }
-    reply(&held->http, &held->answer);
-    free_held(held);
+    finish(held);
 }
 
 static void on_held(void *arg)
@@ -82,8 +123,9 @@ static void on_held(void *arg)
         execute(held);
         return;
     }
-    reply(&held->http, &held->answer);
-    free_held(held);
+    if (held->location[0])
+        http_reply_header(held->http, "Location", held->location);
+    finish(held);
 }
 
 static void reply_text(struct http_request *http, int status, const char *text)
@@ -122,21 +164,90 @@ static void dump(struct exchange_server *server, const void *body, size_t len)
         log_warning(NULL, "cannot dump a request reason=\"%s\"", err.text);
 }
 
-static void handle_ews(struct exchange_server *server, struct http_request *http)
+/* The other server is done with a connection after a large body, and does not say so: who sends
+ * one more request there gets no answer, and it is not executed. */
+static bool is_doomed(struct exchange_server *server, const struct http_request *http,
+                      size_t len)
 {
-    char user[256], password[256];
+    unsigned long connection = http_connection(http);
+    if (server->ex->flavour != FLAVOUR_GROMOX)
+        return false;
+    for (int i = 0; i < DOOMED_MAX; i++)
+        if (server->doomed[i] == connection)
+            return true;
+    if (len > LARGE_BYTES)
+        server->doomed[server->next_doomed++ % DOOMED_MAX] = connection;
+    return false;
+}
+
+/* Who it is; NULL: a refusal was sent. */
+static const char *log_in(struct exchange_server *server, struct http_request *http, char *user,
+                          size_t size)
+{
+    char password[256];
+    struct exchange_auth *auth = server->config->auth;
+    if (auth)
+        return exchange_auth_user(auth, http);
+    if (read_login(http_header(http, "Authorization"), user, size, password, sizeof password) &&
+        exchange_may_log_in(server->ex, user, password))
+        return user;
+    const struct exchange_answer refused = {.status = 401, .retry_after_ms = -1};
+    reply(&http, &refused);
+    return NULL;
+}
+
+static void handle_autodiscover(struct exchange_server *server, struct http_request *http)
+{
+    static const struct ex_autodiscover well = {0};
+    const struct ex_autodiscover *how = server->config->autodiscover;
+    const char *host = http_header(http, "Host");
+    struct ex_autodiscover_answer answer;
+    char user[256], url[512];
     size_t len;
     const void *body = http_body(http, &len);
-    if (!read_login(http_header(http, "Authorization"), user, sizeof user, password,
-                    sizeof password) ||
-        !exchange_may_log_in(server->ex, user, password)) {
-        const struct exchange_answer refused = {.status = 401, .retry_after_ms = -1};
-        reply(&http, &refused);
+    if (!log_in(server, http, user, sizeof user))
+        return;
+    struct held *held = calloc(1, sizeof *held);
+    if (!held) {
+        reply_text(http, 500, "no memory\n");
         return;
     }
+    snprintf(url, sizeof url, "http%s://%s/EWS/Exchange.asmx",
+             server->config->certificate ? "s" : "", host ? host : "localhost");
+    ex_autodiscover_answer(how ? how : &well, host ? host : "localhost", http_path(http), url,
+                           body, len, &answer);
+    held->answer = (struct exchange_answer){.status = answer.status,
+                                            .type = answer.type,
+                                            .body = answer.body,
+                                            .retry_after_ms = -1};
+    snprintf(held->location, sizeof held->location, "%s", answer.location);
+    held->server = server;
+    held->http = http;
+    held->timer = loop_timer_new(server->loop, on_held, held);
+    held->next = server->held;
+    server->held = held;
+    loop_timer_set(held->timer, server->config->latency_ms + answer.delay_ms);
+}
+
+static void handle_ews(struct exchange_server *server, struct http_request *http)
+{
+    char user[256];
+    size_t len;
+    const void *body = http_body(http, &len);
+    if (is_doomed(server, http, len)) {
+        http_drop(&http);
+        return;
+    }
+    if (server->ex->flavour == FLAVOUR_GROMOX && http_header(http, "Transfer-Encoding")) {
+        reply_text(http, 400, "no chunks\n");
+        return;
+    }
+    const char *who = log_in(server, http, user, sizeof user);
+    if (!who)
+        return;
     struct held *held = calloc(1, sizeof *held);
     if (held)
-        held->request = exchange_request_new(server->ex, user);
+        held->request = exchange_request_new(server->ex, who);
     if (!held || !held->request) {
         free(held);
         reply_text(http, 500, "no memory\n");
@@ -149,6 +260,8 @@ static void handle_ews(struct exchange_server *server, struct http_request *http
     held->next = server->held;
     server->held = held;
     exchange_request_feed(held->request, body, len);
+    if (http_header(http, "Host"))
+        exchange_request_at(held->request, http_header(http, "Host"));
     int64_t late = exchange_request_late(held->request);
     if (late > 0)
         loop_timer_set(held->timer, late);
@@ -172,7 +285,11 @@ static void handle(struct http_request *http, void *arg)
     struct exchange_server *server = arg;
     const char *path = http_path(http);
     bool ews = !strcasecmp(path, "/EWS/Exchange.asmx"), user = !strcmp(path, "/user");
-    if (!ews && !user)
+    if (server->config->auth && exchange_auth_takes(server->config->auth, http))
+        return;
+    if (ex_autodiscover_path(path) && !strcmp(http_method(http), "POST"))
+        handle_autodiscover(server, http);
+    else if (!ews && !user)
         reply_text(http, 404, "EWS is at /EWS/Exchange.asmx\n");
     else if (strcmp(http_method(http), "POST") != 0)
         reply_text(http, 405, "POST only\n");

@@ -10,6 +10,9 @@ enum { PROPERTY_KEY_MAX = 320, TIME_TEXT_MAX = 32 };
 /* The canonical name of an ExtendedFieldURI ("tag:0x0e07:Integer", "set:GUID:name:X:String").
  * Returns a ResponseCode when its attributes do not go together. */
 const char *ex_property_key(const struct xml_node *uri, char *key, size_t size);
+/* The canonical name (PROPERTY_KEY_MAX bytes) and the value of a t:ExtendedProperty, checked;
+ * the caller frees the value. Returns a ResponseCode when it cannot be. */
+const char *ex_property_read(const struct xml_node *property, char *key, char **value);
 /* Sets one extended property; those that Exchange computes go where they belong. is_new: during
  * creation (only then do the message flags count). */
 const char *ex_shape_set_property(struct exchange *ex, struct item *item,

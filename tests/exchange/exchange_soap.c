@@ -53,6 +53,13 @@ const char *ex_soap_text(const char *code)
         {"ErrorNonExistentMailbox", "The SMTP address has no mailbox associated with it."},
         {"ErrorImpersonateUserDenied",
          "The account does not have permission to impersonate the requested user."},
+        {"ErrorExceededConnectionCount",
+         "You have exceeded the available concurrent connections for your account. Try again "
+         "once your other requests have completed."},
+        {"ErrorMailboxMoveInProgress", "The mailbox is being moved. Try again later."},
+        {"ErrorProxyRequestNotAllowed", "The request cannot be proxied to another server."},
+        {"ErrorMailboxStoreUnavailable", "The mailbox database is temporarily unavailable."},
+        {"ErrorAccessDenied", "Access is denied. Check credentials and try again."},
         {"ErrorInvalidAttachmentId", "The attachment Id is not valid."},
         {"ErrorAttachmentNotFound", "The attachment could not be found."},
         {"ErrorInvalidServerVersion", "The specified server version is invalid."},
@@ -152,9 +159,26 @@ static void message(struct call *call, const char *class, const char *code,
     xml_close(xml);
 }
 
+/* After these nothing more of the batch is tried. */
+static bool stops_batch(const char *code)
+{
+    static const char *const codes[] = {
+        "ErrorAccessDenied",          "ErrorAccountDisabled",
+        "ErrorADUnavailable",         "ErrorADOperation",
+        "ErrorConnectionFailed",      "ErrorMailboxStoreUnavailable",
+        "ErrorMailboxMoveInProgress", "ErrorPasswordChangeRequired",
+        "ErrorPasswordExpired",       "ErrorQuotaExceeded",
+        "ErrorInsufficientResources"};
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+        if (!strcmp(codes[i], code))
+            return true;
+    return false;
+}
+
 void ex_soap_error(struct call *call, const char *code)
 {
     message(call, "Error", code, NULL);
+    call->stopped = stops_batch(code);
 }
 
 void ex_soap_stopped(struct call *call)
@@ -162,14 +186,17 @@ void ex_soap_stopped(struct call *call)
     message(call, "Warning", "ErrorBatchProcessingStopped", NULL);
 }
 
-void ex_soap_busy(struct call *call, int64_t back_off_ms)
+void ex_soap_busy(struct call *call, int64_t back_off_ms, const char *policy)
 {
     char number[24];
+    struct detail details[3] = {{NULL, NULL}};
+    int count = 0;
     snprintf(number, sizeof number, "%" PRId64, back_off_ms);
-    message(call, "Error", "ErrorServerBusy",
-            back_off_ms > 0
-                ? (const struct detail[]){{"BackOffMilliseconds", number}, {NULL, NULL}}
-                : NULL);
+    if (policy)
+        details[count++] = (struct detail){"Policy", policy};
+    if (back_off_ms > 0)
+        details[count++] = (struct detail){"BackOffMilliseconds", number};
+    message(call, "Error", "ErrorServerBusy", count ? details : NULL);
 }
 
 void ex_soap_busy_inner(struct call *call)

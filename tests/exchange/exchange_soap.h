@@ -24,8 +24,9 @@ int ex_operation_index(const struct operation *operation);
 
 /* What stood in the n-th t:Content of the request. */
 struct contents {
-    struct blob_writer **writers;
-    size_t count, next;
+    struct blob_writer **writers; /* NULL once it was used */
+    char (*hashes)[LIMIT_SHA256]; /* then: what it became */
+    size_t count;
 };
 
 struct call {
@@ -37,6 +38,10 @@ struct call {
     struct contents *contents;
     struct xml_writer xml;
     char response[64], message[64]; /* element names of the answer */
+    int64_t stop_at; /* a fault: this thing fails, and stops the batch; 0: none */
+    int64_t things;  /* begun so far */
+    bool stopped;    /* what follows is not processed any more */
+    struct exchange_stream *stream; /* the answer goes on; NULL: it does not */
 };
 
 /* Envelope, header, body, m:XResponse, m:ResponseMessages; and the end of all that. */
@@ -46,11 +51,12 @@ void ex_soap_end(struct call *call);
 /* Opens a response message that says NoError; what it has to say follows, then ex_soap_done. */
 void ex_soap_success(struct call *call);
 void ex_soap_done(struct call *call);
-/* A whole response message. */
+/* A whole response message. Some errors stop the rest of the batch (call->stopped). */
 void ex_soap_error(struct call *call, const char *code);
 void ex_soap_stopped(struct call *call); /* ErrorBatchProcessingStopped, a warning */
-void ex_soap_busy(struct call *call, int64_t back_off_ms); /* ErrorServerBusy */
-void ex_soap_busy_inner(struct call *call);                /* ErrorServerBusy inside */
+/* ErrorServerBusy; policy: the part that was exceeded, or NULL. */
+void ex_soap_busy(struct call *call, int64_t back_off_ms, const char *policy);
+void ex_soap_busy_inner(struct call *call); /* ErrorServerBusy inside */
 /* code NULL: an empty success message (DeleteItem and the like), else an error. */
 void ex_soap_result(struct call *call, const char *code);
 

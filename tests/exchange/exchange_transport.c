@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "tests/exchange/exchange_stream.h"
 
 struct memory_transport {
     struct transport base;
@@ -17,7 +18,7 @@ struct memory_transport {
 };
 
 /* A request on its way there, kept back there, or its answer on its way back. */
-enum way { WAY_THERE, WAY_KEPT, WAY_BACK };
+enum way { WAY_THERE, WAY_KEPT, WAY_BACK, WAY_STREAM };
 
 struct transport_call {
     struct transport_call *next;
@@ -25,7 +26,8 @@ struct transport_call {
     struct transport_request about; /* strings and body are not ours any more */
     struct exchange_request *request;
     struct exchange_answer answer;
-    struct err err; /* decided before it began; ERR_OK: none */
+    struct exchange_stream *stream; /* the answer goes on */
+    struct err err;                 /* decided before it began; ERR_OK: none */
     enum way way;
     bool login_refused;
     bool given_up; /* nobody waits: executed perhaps, answered never */
@@ -45,6 +47,7 @@ static void free_call(struct transport_call *call)
     loop_timer_free(&call->timeout);
     exchange_request_free(&call->request);
     exchange_answer_clear(&call->answer);
+    exchange_stream_free(&call->stream);
     free(call);
 }
 
@@ -74,12 +77,10 @@ static void finish_broken(struct transport_call *call, enum err_effect effect,
     finish_without(call, &err);
 }
 
-/* Hands the answer over in pieces. False: the call has ended meanwhile. */
-static bool hand_over(struct transport_call *call)
+/* Hands bytes over in pieces. False: the call has ended meanwhile. */
+static bool hand_over(struct transport_call *call, const char *bytes, size_t len)
 {
     enum { PIECE = 16 * 1024 };
-    size_t len = call->answer.body.len;
-    const char *bytes = buf_str(&call->answer.body);
     struct err err;
     for (size_t at = 0; at < len; at += PIECE) {
         size_t n = len - at < PIECE ? len - at : PIECE;
@@ -100,15 +101,8 @@ static bool hand_over(struct transport_call *call)
     return true;
 }
 
-static void come_back(struct transport_call *call)
+static void finish_whole(struct transport_call *call)
 {
-    if (call->answer.dropped) {
-        finish_broken(call, ERR_EFFECT_UNKNOWN,
-                      "the connection to Exchange broke before it answered");
-        return;
-    }
-    if (!hand_over(call))
-        return;
     struct err err;
     err_clear(&err);
     struct transport_reply reply = transport_reply_none();
@@ -117,6 +111,37 @@ static void come_back(struct transport_call *call)
     reply.retry_after_ms = call->answer.retry_after_ms;
     reply.date = loop_wall(call->transport->loop);
     finish(call, &err, &reply);
+}
+
+static void on_stream(enum exchange_stream_word word, const char *bytes, size_t len, void *arg)
+{
+    struct transport_call *call = arg;
+    if (!hand_over(call, bytes, len))
+        return;
+    if (word == EXCHANGE_STREAM_END)
+        finish_whole(call);
+    else if (word == EXCHANGE_STREAM_CUT)
+        finish_broken(call, ERR_EFFECT_UNKNOWN, "the connection to Exchange broke");
+}
+
+static void come_back(struct transport_call *call)
+{
+    if (call->answer.dropped) {
+        finish_broken(call, ERR_EFFECT_UNKNOWN,
+                      "the connection to Exchange broke before it answered");
+        return;
+    }
+    struct exchange_stream *stream = call->answer.stream;
+    call->answer.stream = NULL;
+    call->stream = stream;
+    if (!hand_over(call, buf_str(&call->answer.body), call->answer.body.len))
+        return;
+    if (!stream) {
+        finish_whole(call);
+        return;
+    }
+    call->way = WAY_STREAM;
+    exchange_stream_attach(stream, on_stream, call);
 }
 
 static void arrive(struct transport_call *call)
@@ -171,7 +196,7 @@ static void give_up(struct transport_call *call)
     call->given_up = true;
     if (call->in_bytes)
         return;
-    if (call->way == WAY_BACK || call->err.kind != ERR_OK) {
+    if (call->way >= WAY_BACK || call->err.kind != ERR_OK) {
         free_call(call);
         return;
     }
@@ -228,6 +253,7 @@ static void prepare(struct transport_call *call, const struct transport_request 
         call->err.scope = ERR_SCOPE_ACCOUNT;
         return;
     }
+    exchange_request_at(call->request, request->url);
     call->login_refused = !exchange_may_log_in(transport->ex, user, password);
     if (!read_body(call, request->body))
         err_set(&call->err, ERR_IO, "the audio of the message could not be read to its end");
@@ -306,6 +332,8 @@ static void break_all(struct memory_transport *transport)
             continue;
         }
         exchange_request_free(&call->request);
+        exchange_stream_free(&call->stream);
+        exchange_stream_free(&call->answer.stream);
         err_set(&call->err, ERR_UNAVAILABLE, "the connection to Exchange broke");
         call->err.scope = ERR_SCOPE_MAILBOX;
         call->err.effect = ERR_EFFECT_UNKNOWN;

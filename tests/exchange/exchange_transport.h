@@ -3,7 +3,8 @@
  * Purpose: tests of everything above the seam, on real or virtual time, with an exchange that
  * is slow, late, silent or gone. Half of the latency passes before a request is executed, half
  * after; a request that is late may be executed after its caller has given up, but never later
- * than TIME_REQUEST_MARGIN_MS after its time-out, which is what the caller is promised.
+ * than TIME_REQUEST_MARGIN_MS after its time-out, which is what the caller is promised (the
+ * fault "stray" breaks that promise on purpose: the exchange itself keeps the request).
  * Ownership: borrows loop and exchange, which must outlive it. Freed with transport_free; calls
  * that are then under way end without a callback.
  * Errors that `done` gets: a lost answer, a drop and a time-out are ERR_UNAVAILABLE with effect

@@ -277,6 +277,13 @@ bool exchange_user_act(struct exchange *ex, const char *mailbox, const char *wor
         padded[i] = args[i];
     if (!ex_user_mailbox(ex, mailbox, &act.mailbox, err))
         return false;
+    bool known;
+    const struct user_words words = {word, args, count};
+    bool done = ex_user_whole(ex, mailbox, &words, &known, err);
+    if (known && item)
+        item[0] = '\0';
+    if (known)
+        return done;
     if (!strcmp(word, "compose"))
         return count == 1 ? exchange_user_compose(ex, mailbox, args[0],
                                                   &(struct exchange_user_new){0}, item, err)

@@ -1,17 +1,25 @@
 /* Acting as the person whose mailbox it is: what Outlook would do, without Outlook.
  *
  * Purpose: the same acts for tests in the process, for the HTTP control endpoint of
- * sib-exchange and so for sib-exchange-user. An act is its word and its arguments: list
- * [FOLDER]              everything, or one folder and what is below it read|unread ITEM delete
- * ITEM: to Deleted Items, or away when it is there move ITEM FOLDER           FOLDER is a path
- * such as Inbox/Project, made when missing copy ITEM FOLDER           restore ITEM: back to the
- * Inbox purge ITEM                 away, without a trace in Deleted Items subject ITEM TEXT
- * urgent ITEM on|off compose FOLDER             a new message (see exchange_user_new) folder
- * add|remove PATH     folder rename PATH NAME    folder move PATH FOLDER ITEM is an item id,
- * our message id (SibMessageId), a number of the list, or a part of the subject that only one
- * item has; outside Deleted Items first. Ownership: JSON that is returned belongs to the caller
- * (json_decref). Callbacks: none; subscribers hear of it in the next turn of the loop. Errors:
- * ERR_USAGE, ERR_NO_MAILBOX (no such mailbox, item or folder), ERR_REFUSED. */
+ * sib-exchange and so for sib-exchange-user. An act is its word and its arguments:
+ *   read|unread ITEM
+ *   delete ITEM         to Deleted Items, or away when it is there
+ *   move ITEM FOLDER    FOLDER is a path such as Inbox/Project, made when missing
+ *   copy ITEM FOLDER
+ *   restore ITEM        back to the Inbox
+ *   purge ITEM          away, without a trace in Deleted Items
+ *   subject ITEM TEXT
+ *   urgent ITEM on|off
+ *   compose FOLDER      a new message (see exchange_user_new)
+ *   folder add|remove PATH, folder rename PATH NAME, folder move PATH FOLDER
+ * and what an administrator of Exchange does to the mailbox (exchange.h):
+ *   snapshot, restore-backup, lose-states, lose-subscriptions
+ *   move-server MS [HOST]
+ * ITEM is an item id, our message id (SibMessageId), a number of the list, or a part of the
+ * subject that only one item has; outside Deleted Items first. Ownership: JSON that is returned
+ * belongs to the caller (json_decref). Callbacks: none; subscribers hear of it in the next turn
+ * of the loop. Errors: ERR_USAGE, ERR_NO_MAILBOX (no such mailbox, item or folder),
+ * ERR_REFUSED. */
 #ifndef SIB_TESTS_EXCHANGE_EXCHANGE_USER_H
 #define SIB_TESTS_EXCHANGE_EXCHANGE_USER_H
 

@@ -1,4 +1,4 @@
-/* Shared by exchange_user.c and exchange_user_list.c only. */
+/* Shared by the files of exchange_user.h only. */
 #ifndef SIB_TESTS_EXCHANGE_EXCHANGE_USER_PRIVATE_H
 #define SIB_TESTS_EXCHANGE_EXCHANGE_USER_PRIVATE_H
 
@@ -15,6 +15,16 @@ bool ex_user_folder(struct exchange *ex, int64_t mailbox, const char *path, bool
                     struct folder *folder, struct err *err);
 bool ex_user_item(struct exchange *ex, int64_t mailbox, const char *word, struct item *item,
                   struct err *err);
+
+/* Acts on a mailbox as a whole (exchange_user_whole.c). *known: is the word one of them? If
+ * not, nothing was done. */
+struct user_words {
+    const char *act;
+    const char *const *args;
+    int count;
+};
+bool ex_user_whole(struct exchange *ex, const char *mailbox, const struct user_words *words,
+                   bool *known, struct err *err);
 
 /* All items of a mailbox in the order of the list: the Inbox and what is below it first. */
 struct user_walk {

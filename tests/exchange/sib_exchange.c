@@ -13,11 +13,14 @@
 #include "base/log.h"
 #include "tests/exchange/exchange_caller.h"
 #include "tests/exchange/exchange_fault.h"
+#include "tests/exchange/exchange_limit.h"
 #include "tests/exchange/exchange_server.h"
 
 struct options {
     struct exchange_server_config server;
-    const char *data, *faults, *user, *password_file, *callback_ca;
+    struct exchange_auth_config auth;
+    struct ex_autodiscover autodiscover;
+    const char *data, *faults, *limits, *flavour, *replay, *user, *password_file, *callback_ca;
     uint64_t seed;
     int64_t status_ms;
     bool auto_mailboxes;
@@ -33,11 +36,25 @@ static const char usage[] =
     "  --tls CERT KEY         HTTPS with this certificate and key (PEM)\n"
     "  --user NAME            only this account may log in (default: any)\n"
     "  --password-file FILE   its password\n"
+    "  --auth WAY             how callers prove themselves: basic (the default), ntlm,\n"
+    "                         negotiate (the keytab in KRB5_KTNAME), or oauth2: --user is the\n"
+    "                         application, --password-file its secret, and tokens are at\n"
+    "                         /TENANT/oauth2/v2.0/token\n"
+    "  --tenant NAME          of that endpoint (default tenant)\n"
+    "  --client-certificate FILE  PEM certificate of the application, instead of a secret\n"
+    "  --token-life SECONDS   how long a token is good (default 3600)\n"
+    "  --token-fault NAME     down, refuse, strange or slow:MS: the endpoint's trouble\n"
     "  --mailbox ADDRESS      make this mailbox (may be repeated)\n"
     "  --auto-mailboxes       make a mailbox when it is first named (the default)\n"
     "  --no-auto-mailboxes    refuse unknown mailboxes (ErrorNonExistentMailbox)\n"
     "  --latency MS           hold every answer back so long\n"
     "  --fault SPEC           misbehave, see below\n"
+    "  --limits SPEC          what a mailbox may use up, see below\n"
+    "  --autodiscover SPEC    what autodiscover does, see below\n"
+    "  --flavour NAME         exchange (the default), or gromox: the habits of another EWS\n"
+    "                         server, see below\n"
+    "  --replay DIR           answer with the recordings DIR/NNNN-OPERATION.http, in their\n"
+    "                         order, each once; the mailboxes are not used\n"
     "  --seed N               for identifiers and chance (default 1)\n"
     "  --status-ms MS         instead of StatusFrequency minutes\n"
     "  --callback-ca FILE     verify the TLS of push callbacks with this CA (default: not)\n"
@@ -51,11 +68,20 @@ enum option_code {
     OPT_TLS,
     OPT_USER,
     OPT_PASSWORD_FILE,
+    OPT_AUTH,
+    OPT_TENANT,
+    OPT_CLIENT_CERTIFICATE,
+    OPT_TOKEN_LIFE,
+    OPT_TOKEN_FAULT,
     OPT_MAILBOX,
     OPT_AUTO,
     OPT_NO_AUTO,
     OPT_LATENCY,
     OPT_FAULT,
+    OPT_LIMITS,
+    OPT_AUTODISCOVER,
+    OPT_FLAVOUR,
+    OPT_REPLAY,
     OPT_SEED,
     OPT_STATUS_MS,
     OPT_CALLBACK_CA,
@@ -71,11 +97,20 @@ static const struct option long_options[] = {
     {"tls", required_argument, NULL, OPT_TLS},
     {"user", required_argument, NULL, OPT_USER},
     {"password-file", required_argument, NULL, OPT_PASSWORD_FILE},
+    {"auth", required_argument, NULL, OPT_AUTH},
+    {"tenant", required_argument, NULL, OPT_TENANT},
+    {"client-certificate", required_argument, NULL, OPT_CLIENT_CERTIFICATE},
+    {"token-life", required_argument, NULL, OPT_TOKEN_LIFE},
+    {"token-fault", required_argument, NULL, OPT_TOKEN_FAULT},
     {"mailbox", required_argument, NULL, OPT_MAILBOX},
     {"auto-mailboxes", no_argument, NULL, OPT_AUTO},
     {"no-auto-mailboxes", no_argument, NULL, OPT_NO_AUTO},
     {"latency", required_argument, NULL, OPT_LATENCY},
     {"fault", required_argument, NULL, OPT_FAULT},
+    {"limits", required_argument, NULL, OPT_LIMITS},
+    {"autodiscover", required_argument, NULL, OPT_AUTODISCOVER},
+    {"flavour", required_argument, NULL, OPT_FLAVOUR},
+    {"replay", required_argument, NULL, OPT_REPLAY},
     {"seed", required_argument, NULL, OPT_SEED},
     {"status-ms", required_argument, NULL, OPT_STATUS_MS},
     {"callback-ca", required_argument, NULL, OPT_CALLBACK_CA},
@@ -118,6 +153,16 @@ static int take_mailbox(struct options *options)
     return EX_USAGE;
 }
 
+static int take_autodiscover(struct options *options)
+{
+    struct err err;
+    options->server.autodiscover = &options->autodiscover;
+    if (ex_autodiscover_parse(optarg, &options->autodiscover, &err))
+        return EX_OK;
+    fprintf(stderr, "sib-exchange: %s\n", err.text);
+    return EX_USAGE;
+}
+
 static int take_log_level(void)
 {
     enum log_level level;
@@ -140,11 +185,20 @@ static int take_option(struct options *options, int code, int argc, char **argv)
     case OPT_TLS: return take_tls(options, argc, argv);
     case OPT_USER: options->user = optarg; break;
     case OPT_PASSWORD_FILE: options->password_file = optarg; break;
+    case OPT_AUTH: options->auth.scheme = optarg; break;
+    case OPT_TENANT: options->auth.tenant = optarg; break;
+    case OPT_CLIENT_CERTIFICATE: options->auth.certificate = optarg; break;
+    case OPT_TOKEN_LIFE: return number(optarg, &options->auth.token_life_s);
+    case OPT_TOKEN_FAULT: options->auth.token_fault = optarg; break;
     case OPT_MAILBOX: return take_mailbox(options);
     case OPT_AUTO: options->auto_mailboxes = true; break;
     case OPT_NO_AUTO: options->auto_mailboxes = false; break;
     case OPT_LATENCY: return number(optarg, &options->server.latency_ms);
     case OPT_FAULT: options->faults = optarg; break;
+    case OPT_LIMITS: options->limits = optarg; break;
+    case OPT_AUTODISCOVER: return take_autodiscover(options);
+    case OPT_FLAVOUR: options->flavour = optarg; break;
+    case OPT_REPLAY: options->replay = optarg; break;
     case OPT_SEED:
         rc = number(optarg, &value);
         options->seed = (uint64_t)value;
@@ -153,7 +207,10 @@ static int take_option(struct options *options, int code, int argc, char **argv)
     case OPT_CALLBACK_CA: options->callback_ca = optarg; break;
     case OPT_DUMP: options->server.dump_dir = optarg; break;
     case OPT_LOG_LEVEL: return take_log_level();
-    case OPT_HELP: printf("%s%s", usage, ex_faults_help); return -1;
+    case OPT_HELP:
+        printf("%s%s\n%s\n%s\n%s", usage, ex_faults_help, ex_limits_help, ex_flavour_help,
+               ex_autodiscover_help);
+        return -1;
     case OPT_VERSION: printf("sib-exchange %s\n", SIB_VERSION); return -1;
     default: fprintf(stderr, "Try \"sib-exchange --help\".\n"); return EX_USAGE;
     }
@@ -163,8 +220,12 @@ static int take_option(struct options *options, int code, int argc, char **argv)
 static int read_options(struct options *options, int argc, char **argv)
 {
     int rc = EX_OK;
-    *options = (struct options){
-        .server.listen = "127.0.0.1:0", .faults = "", .seed = 1, .auto_mailboxes = true};
+    *options = (struct options){.server.listen = "127.0.0.1:0",
+                                .faults = "",
+                                .limits = "",
+                                .flavour = "exchange",
+                                .seed = 1,
+                                .auto_mailboxes = true};
     for (int code;
          rc == EX_OK && (code = getopt_long(argc, argv, "", long_options, NULL)) != -1;)
         rc = take_option(options, code, argc, argv);
@@ -206,7 +267,10 @@ static bool set_exchange(struct exchange *ex, const struct options *options, str
         if (!exchange_add_mailbox(ex, options->mailboxes[i], err))
             return false;
     exchange_set_auto_mailboxes(ex, options->auto_mailboxes);
-    return exchange_set_faults(ex, options->faults, err) && set_account(ex, options, err);
+    return exchange_set_faults(ex, options->faults, err) &&
+           exchange_set_limits(ex, options->limits, err) &&
+           exchange_set_flavour(ex, options->flavour, err) &&
+           exchange_set_replay(ex, options->replay, err) && set_account(ex, options, err);
 }
 
 /* On the screen, in DIR/url, and where sib-exchange-user looks when it is told nothing. */
@@ -230,6 +294,23 @@ static bool announce(const struct exchange_server *server, const struct options 
     fputs(url, stdout);
     fflush(stdout);
     return true;
+}
+
+/* Basic is the server's own business. */
+static bool open_auth(struct loop *loop, struct options *options, struct err *err)
+{
+    struct buf password;
+    if (!options->auth.scheme || strcmp(options->auth.scheme, "basic") == 0)
+        return true;
+    buf_init(&password, 1024);
+    bool ok =
+        !options->password_file || file_read_secret(options->password_file, &password, err);
+    options->auth.user = options->user;
+    options->auth.password = options->password_file ? buf_str(&password) : NULL;
+    if (ok)
+        options->server.auth = exchange_auth_new(loop, &options->auth, err);
+    buf_clear(&password);
+    return options->server.auth != NULL;
 }
 
 static bool serve(struct loop *loop, struct exchange *ex, const struct options *options,
@@ -263,7 +344,9 @@ int main(int argc, char **argv)
     curl_global_init(CURL_GLOBAL_DEFAULT);
     struct loop *loop = loop_system_new(&err);
     struct exchange *ex = loop ? exchange_new(options.data, loop, options.seed, &err) : NULL;
-    bool ok = ex && set_exchange(ex, &options, &err) && serve(loop, ex, &options, &err);
+    bool ok = ex && set_exchange(ex, &options, &err) && open_auth(loop, &options, &err) &&
+              serve(loop, ex, &options, &err);
+    exchange_auth_free(&options.server.auth);
     exchange_free(&ex);
     loop_free(&loop);
     curl_global_cleanup();
