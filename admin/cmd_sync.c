@@ -16,17 +16,26 @@ static enum style state_style(const char *state)
     return strcmp(state, "never") == 0 ? STYLE_WARN : STYLE_BAD;
 }
 
-static const char *describe_notify(const char *notify)
+/* "push: no callback came yet" as "Exchange calls: no callback came yet". */
+static const char *describe_notify(const char *notify, char *text, size_t size)
 {
-    if (strcmp(notify, "push") == 0)
-        return "Exchange calls";
-    return strcmp(notify, "poll") == 0 ? "we ask" : notify;
+    static const char *const words[][2] = {
+        {"push", "Exchange calls"}, {"stream", "Exchange tells (stream)"}, {"poll", "we ask"}};
+    size_t len = strcspn(notify, ":");
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strlen(words[i][0]) == len && strncmp(notify, words[i][0], len) == 0) {
+            snprintf(text, size, "%s%s", words[i][1], notify + len);
+            return text;
+        }
+    }
+    return notify;
 }
 
 static void add_status_row(struct table *table, const struct mailbox *mailbox,
                            const struct mailbox_status *status)
 {
-    char text[TEXT_SHORT];
+    char text[TEXT_SHORT], notify[96];
     bool failing = strcmp(status->state, "ok") == 0 && status->recorded.last_error[0];
     int64_t last_ok_ms = status->recorded.last_ok_ms;
 
@@ -38,7 +47,8 @@ static void add_status_row(struct table *table, const struct mailbox *mailbox,
                status->waiting ? text_span(status->lag_ms, text) : "");
     table_cell(table, STYLE_PLAIN, "%lld/%lld", (long long)status->unread,
                (long long)status->messages);
-    table_cell(table, STYLE_PLAIN, "%s", describe_notify(status->recorded.notify));
+    table_cell(table, STYLE_PLAIN, "%s",
+               describe_notify(status->recorded.notify, notify, sizeof notify));
     table_cell(table, STYLE_PLAIN, "%s",
                last_ok_ms ? text_time((struct wall){last_ok_ms}, text) : "never");
     table_cell(table, STYLE_PLAIN, "%s", status->reason);
@@ -62,8 +72,11 @@ static bool gather(struct sibctl *ctl, const struct mailbox *mailboxes, size_t c
     struct mailbox_status status;
 
     for (size_t i = 0; i < count; i++) {
+        const struct config_exchange *exchange =
+            config_exchange(ctl->config, mailboxes[i].exchange);
         if (!mailbox_status(ctl->store, &mailboxes[i], ctl->config->sync.single_inbox, &status,
-                            err))
+                            err) ||
+            (exchange && !mailbox_status_account(ctl->store, exchange->name, &status, err)))
             return false;
         if (json)
             json_array_append_new(json, view_mailbox_status(&mailboxes[i], &status));

@@ -104,7 +104,10 @@ const struct command command_table[] = {
     {.words = "sync test",
      .args = "NAME",
      .run = cmd_sync_test,
-     .help = "Try each step that a run needs; changes nothing"},
+     .help = "Try each step that a run needs; changes nothing that can be seen",
+     .options =
+         {{"record", "DIR", false,
+           "write what Exchange answers into DIR, without secrets, addresses and audio"}}},
     {.words = "sync resync",
      .args = "NAME|--all",
      .run = cmd_sync_resync,

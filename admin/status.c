@@ -6,6 +6,7 @@
 
 #include "admin/text.h"
 #include "base/file.h"
+#include "store/alarm.h"
 #include "store/message.h"
 
 enum { STATUS_FILE_MAX = 256 * 1024 };
@@ -69,6 +70,32 @@ bool mailbox_status(struct store *store, const struct mailbox *mailbox, bool glo
         out->lag_ms = store_now(store).ms - oldest_ms;
     name_state(out, mailbox, globally_on);
     return true;
+}
+
+struct account_refusal {
+    const char *section;
+    struct mailbox_status *out;
+};
+
+static bool take_refusal(const struct alarm *alarm, void *arg)
+{
+    const struct account_refusal *refusal = arg;
+
+    if (strcmp(alarm->name, ALARM_ACCOUNT_REFUSED) != 0 ||
+        strcmp(alarm->subject, refusal->section) != 0)
+        return true;
+    set_reason(refusal->out, mailbox_condition_name(MAILBOX_PARKED), alarm->text);
+    return false;
+}
+
+bool mailbox_status_account(struct store *store, const char *section,
+                            struct mailbox_status *out, struct err *err)
+{
+    struct account_refusal refusal = {section, out};
+
+    if (strcmp(out->state, "off") == 0 || strcmp(out->state, "suspended") == 0)
+        return true;
+    return alarm_each(store, take_refusal, &refusal, err);
 }
 
 /* A number that is in use again belongs to another program, so the name must fit too; and one

@@ -23,6 +23,11 @@ struct mailbox_status {
 bool mailbox_status(struct store *store, const struct mailbox *mailbox, bool globally_on,
                     struct mailbox_status *out, struct err *err);
 
+/* After mailbox_status: while Exchange refuses the account of this [exchange] section, none of
+ * its mailboxes is even tried, and that is what the state says. */
+bool mailbox_status_account(struct store *store, const char *section,
+                            struct mailbox_status *out, struct err *err);
+
 /* Does sibd run on this state-dir? `status` becomes what it last wrote about itself (a new
  * reference), or NULL when there is nothing readable. */
 bool daemon_read(const char *state_dir, json_t **status);

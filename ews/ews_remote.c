@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "ews/ews_call.h"
+#include "ews/ews_stream.h"
+#include "ews/ews_make.h"
 
 /* ---- Calls ------------------------------------------------------------------------------ */
 
@@ -26,8 +28,18 @@ void ews_call_ending(struct remote_call *call)
     call->calling = true;
 }
 
+bool ews_call_remember(char **place, const char *text)
+{
+    free(*place);
+    *place = strdup(text);
+    return *place != NULL;
+}
+
 void ews_call_free(struct remote_call *call)
 {
+    ews_check_clear(call);
+    ews_make_clear(call);
+    ews_stage_free(&call->stage);
     response_folders_clear(&call->folders);
     download_abort(&call->download);
     free(call->item);
@@ -78,9 +90,15 @@ void ews_call_send_body(struct remote_call *call, struct body *body,
 
 void ews_call_send(struct remote_call *call, struct buf *request, ews_answer_fn *fn)
 {
+    ews_call_send_near(call, NULL, request, fn);
+}
+
+void ews_call_send_near(struct remote_call *call, struct affinity *affinity,
+                        struct buf *request, ews_answer_fn *fn)
+{
     struct body *body = body_from_buf(request);
     if (body) {
-        ews_call_send_body(call, body, NULL, fn);
+        call->job = ews_job_start_near(&call->remote->mailbox, affinity, body, fn, call);
         return;
     }
     struct err err;
@@ -245,9 +263,16 @@ static void on_watch(const struct err *job_err, const struct xml_node *root, voi
     ews_call_free(call);
 }
 
-static struct remote_call *watch(struct remote *remote, const char *url, int status_minutes,
-                                 const char *const *folders, size_t count, remote_watch_fn *fn,
-                                 void *arg)
+static bool watching_makes_sense(const struct remote_watching *how)
+{
+    if (how->count == 0 || !how->url == !how->stream)
+        return false;
+    return how->stream || (strlen(how->url) < LIMIT_URL && how->status_minutes >= 1 &&
+                           how->status_minutes <= 1440);
+}
+
+static struct remote_call *watch(struct remote *remote, const struct remote_watching *how,
+                                 remote_watch_fn *fn, void *arg)
 {
     struct buf request;
     struct soap_header header;
@@ -255,7 +280,7 @@ static struct remote_call *watch(struct remote *remote, const char *url, int sta
     if (!call)
         return NULL;
     call->fn.watch = fn;
-    if (strlen(url) >= LIMIT_URL || count == 0 || status_minutes < 1 || status_minutes > 1440) {
+    if (!watching_makes_sense(how)) {
         struct err err;
         err_set(&err, ERR_CONFIG,
                 "callbacks need a URL of at most %d characters, a folder, and "
@@ -264,13 +289,18 @@ static struct remote_call *watch(struct remote *remote, const char *url, int sta
         ews_call_fail(call, &err, on_watch);
         return call;
     }
-    request_subscribe(&request, &header, url, status_minutes, folders, count);
-    ews_call_send(call, &request, on_watch);
+    if (how->stream)
+        request_subscribe_stream(&request, &header, how->folders, how->count);
+    else
+        request_subscribe(&request, &header, how->url, how->status_minutes, how->folders,
+                          how->count);
+    ews_call_send_near(call, ews_stream_affinity(how->stream, call->remote->address), &request,
+                       on_watch);
     return call;
 }
 
 static struct remote_call *unwatch(struct remote *remote, const char *subscription,
-                                   remote_done_fn *fn, void *arg)
+                                   struct remote_stream *stream, remote_done_fn *fn, void *arg)
 {
     struct buf request;
     struct soap_header header;
@@ -280,7 +310,8 @@ static struct remote_call *unwatch(struct remote *remote, const char *subscripti
     call->fn.done = fn;
     call->answer = "UnsubscribeResponse";
     request_unsubscribe(&request, &header, subscription);
-    ews_call_send(call, &request, on_plain);
+    ews_call_send_near(call, ews_stream_affinity(stream, call->remote->address), &request,
+                       on_plain);
     return call;
 }
 
@@ -301,6 +332,9 @@ static const struct remote_ops ops = {
     .folders = ews_folders,
     .changes = changes,
     .create = ews_create,
+    .stage = ews_stage,
+    .publish = ews_publish,
+    .unstage = ews_unstage,
     .set = set,
     .move = move,
     .remove = remove_item,

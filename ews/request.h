@@ -47,6 +47,12 @@ void request_get_attachment(struct buf *out, const struct soap_header *header,
                             const char *attachment);
 void request_subscribe(struct buf *out, const struct soap_header *header, const char *url,
                        int status_minutes, const char *const *folders, size_t count);
+/* A subscription that is heard over a stream. */
+void request_subscribe_stream(struct buf *out, const struct soap_header *header,
+                              const char *const *folders, size_t count);
+/* minutes: 1..30, how long the answer goes on. */
+void request_stream(struct buf *out, const struct soap_header *header,
+                    const char *const *subscriptions, size_t count, int minutes);
 void request_unsubscribe(struct buf *out, const struct soap_header *header,
                          const char *subscription);
 

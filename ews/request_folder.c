@@ -58,7 +58,7 @@ static void folder_shape(struct xml_writer *writer)
     xml_close(writer);
 }
 
-static void root_id(struct xml_writer *writer, const struct request_root *root)
+void request_root_id(struct xml_writer *writer, const struct request_root *root)
 {
     xml_open(writer, "t:DistinguishedFolderId");
     xml_attribute(writer, "Id", root->name);
@@ -79,7 +79,7 @@ void request_get_folders(struct buf *out, const struct soap_header *header,
     folder_shape(&writer);
     xml_open(&writer, "m:FolderIds");
     for (size_t i = 0; i < count; i++)
-        root_id(&writer, &roots[i]);
+        request_root_id(&writer, &roots[i]);
     soap_end(&writer);
 }
 
@@ -104,7 +104,7 @@ void request_find_folders(struct buf *out, const struct soap_header *header,
     xml_attribute(&writer, "BasePoint", "Beginning");
     xml_close(&writer);
     xml_open(&writer, "m:ParentFolderIds");
-    root_id(&writer, root);
+    request_root_id(&writer, root);
     soap_end(&writer);
 }
 
@@ -127,27 +127,61 @@ void request_sync_items(struct buf *out, const struct soap_header *header, const
     soap_end(&writer);
 }
 
-void request_subscribe(struct buf *out, const struct soap_header *header, const char *url,
-                       int status_minutes, const char *const *folders, size_t count)
+/* Which folders, and what is worth telling about them. */
+static void subscription_wishes(struct xml_writer *writer, const char *const *folders,
+                                size_t count)
 {
     static const char *const events[] = {"NewMailEvent", "CreatedEvent", "ModifiedEvent",
                                          "MovedEvent", "DeletedEvent"};
+    xml_open(writer, "t:FolderIds");
+    for (size_t i = 0; i < count; i++)
+        request_id(writer, "t:FolderId", folders[i], NULL);
+    xml_close(writer);
+    xml_open(writer, "t:EventTypes");
+    for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+        xml_element(writer, "t:EventType", events[i]);
+    xml_close(writer);
+}
+
+void request_subscribe(struct buf *out, const struct soap_header *header, const char *url,
+                       int status_minutes, const char *const *folders, size_t count)
+{
     struct xml_writer writer;
     char minutes[24];
     snprintf(minutes, sizeof(minutes), "%d", status_minutes);
     soap_begin(&writer, out, header);
     xml_open(&writer, "m:Subscribe");
     xml_open(&writer, "m:PushSubscriptionRequest");
-    xml_open(&writer, "t:FolderIds");
-    for (size_t i = 0; i < count; i++)
-        request_id(&writer, "t:FolderId", folders[i], NULL);
-    xml_close(&writer);
-    xml_open(&writer, "t:EventTypes");
-    for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
-        xml_element(&writer, "t:EventType", events[i]);
-    xml_close(&writer);
+    subscription_wishes(&writer, folders, count);
     xml_element(&writer, "t:StatusFrequency", minutes);
     xml_element(&writer, "t:URL", url);
+    soap_end(&writer);
+}
+
+void request_subscribe_stream(struct buf *out, const struct soap_header *header,
+                              const char *const *folders, size_t count)
+{
+    struct xml_writer writer;
+    soap_begin(&writer, out, header);
+    xml_open(&writer, "m:Subscribe");
+    xml_open(&writer, "m:StreamingSubscriptionRequest");
+    subscription_wishes(&writer, folders, count);
+    soap_end(&writer);
+}
+
+void request_stream(struct buf *out, const struct soap_header *header,
+                    const char *const *subscriptions, size_t count, int minutes)
+{
+    struct xml_writer writer;
+    char text[24];
+    snprintf(text, sizeof(text), "%d", minutes);
+    soap_begin(&writer, out, header);
+    xml_open(&writer, "m:GetStreamingEvents");
+    xml_open(&writer, "m:SubscriptionIds");
+    for (size_t i = 0; i < count; i++)
+        xml_element(&writer, "t:SubscriptionId", subscriptions[i]);
+    xml_close(&writer);
+    xml_element(&writer, "m:ConnectionTimeout", text);
     soap_end(&writer);
 }
 

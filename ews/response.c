@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "ews/ews_names.h"
+#include "ews/response_private.h"
 #include "ews/soap.h"
 
 static bool is_true(const char *text)
@@ -21,8 +22,7 @@ static struct wall time_of(const struct xml_node *item, const char *name)
     return when;
 }
 
-/* The value of one of our named properties; "" if the item has none. */
-static const char *named_property(const struct xml_node *item, const char *name)
+const char *response_named_property(const struct xml_node *item, const char *name)
 {
     const struct xml_node *property = xml_child(item, EWS_NS_TYPES, "ExtendedProperty");
     for (; property; property = xml_next(property, EWS_NS_TYPES, "ExtendedProperty")) {
@@ -35,7 +35,7 @@ static const char *named_property(const struct xml_node *item, const char *name)
     return "";
 }
 
-static bool read_id(const struct xml_node *id, const char **text, const char **version)
+bool response_read_id(const struct xml_node *id, const char **text, const char **version)
 {
     const char *value = xml_attr(id, "Id");
     const char *key = xml_attr(id, "ChangeKey");
@@ -48,23 +48,22 @@ static bool read_id(const struct xml_node *id, const char **text, const char **v
     return true;
 }
 
-static bool read_item(const struct xml_node *node, struct remote_item *item)
+bool response_read_item(const struct xml_node *node, struct remote_item *item)
 {
     *item = (struct remote_item){
-        .message_id = named_property(node, EWS_NAME_MESSAGE_ID),
-        .creation = named_property(node, EWS_NAME_CREATION),
+        .message_id = response_named_property(node, EWS_NAME_MESSAGE_ID),
+        .creation = response_named_property(node, EWS_NAME_CREATION),
         .subject = xml_child_text(node, EWS_NS_TYPES, "Subject"),
         .read = is_true(xml_child_text(node, EWS_NS_TYPES, "IsRead")),
         .urgent = strcmp(xml_child_text(node, EWS_NS_TYPES, "Importance"), "High") == 0,
         .modified = time_of(node, "LastModifiedTime"),
         .created = time_of(node, "DateTimeCreated"),
     };
-    return read_id(xml_child(node, EWS_NS_TYPES, "ItemId"), &item->id, &item->version);
+    return response_read_id(xml_child(node, EWS_NS_TYPES, "ItemId"), &item->id, &item->version);
 }
 
-/* Is the one message there, and did it succeed? */
-static bool only_message(const struct xml_node *root, const char *name,
-                         const struct xml_node **message, struct err *err)
+bool response_only_message(const struct xml_node *root, const char *name,
+                           const struct xml_node **message, struct err *err)
 {
     return soap_open_answer(root, name, 1, message, err) && soap_message_ok(*message, err);
 }
@@ -77,17 +76,17 @@ static bool read_change(const struct xml_node *node, struct remote_change *chang
         .item = {.id = "", .version = "", .message_id = "", .creation = "", .subject = ""}};
     if (strcmp(node->name, "Create") == 0 || strcmp(node->name, "Update") == 0) {
         change->kind = REMOTE_SEEN;
-        return node->first_child && read_item(node->first_child, &change->item);
+        return node->first_child && response_read_item(node->first_child, &change->item);
     }
     const struct xml_node *id = xml_child(node, EWS_NS_TYPES, "ItemId");
     if (strcmp(node->name, "ReadFlagChange") == 0) {
         change->kind = REMOTE_READ_FLAG;
         change->item.read = is_true(xml_child_text(node, EWS_NS_TYPES, "IsRead"));
-        return read_id(id, &change->item.id, &change->item.version);
+        return response_read_id(id, &change->item.id, &change->item.version);
     }
     change->kind = REMOTE_REMOVED;
     return strcmp(node->name, "Delete") == 0 &&
-           read_id(id, &change->item.id, &change->item.version);
+           response_read_id(id, &change->item.id, &change->item.version);
 }
 
 static struct remote_change *changes_room(size_t count, struct err *err)
@@ -121,7 +120,7 @@ bool response_sync_items(const struct xml_node *root, struct remote_page *page, 
 {
     *page = (struct remote_page){0};
     const struct xml_node *message;
-    if (!only_message(root, "SyncFolderItemsResponse", &message, err))
+    if (!response_only_message(root, "SyncFolderItemsResponse", &message, err))
         return false;
     page->token = xml_child_text(message, EWS_NS_MESSAGES, "SyncState");
     if (!*page->token || strlen(page->token) > LIMIT_SYNC_TOKEN)
@@ -147,10 +146,10 @@ bool response_get_item(const struct xml_node *root, struct remote_page *page, st
 {
     *page = (struct remote_page){.token = "", .last = true};
     const struct xml_node *message;
-    if (!only_message(root, "GetItemResponse", &message, err))
+    if (!response_only_message(root, "GetItemResponse", &message, err))
         return false;
     struct remote_change change = {.kind = REMOTE_SEEN};
-    if (!first_item(message) || !read_item(first_item(message), &change.item))
+    if (!first_item(message) || !response_read_item(first_item(message), &change.item))
         return soap_nonsense(err, "it has no item");
     struct remote_change *changes = changes_room(1, err);
     if (!changes)
@@ -175,10 +174,10 @@ bool response_ref(const struct xml_node *root, const char *name, struct remote_r
     *ref = (struct remote_ref){0};
     *attachments = 0;
     const struct xml_node *message;
-    if (!only_message(root, name, &message, err))
+    if (!response_only_message(root, name, &message, err))
         return false;
     const struct xml_node *item = first_item(message);
-    if (!read_id(xml_child(item, EWS_NS_TYPES, "ItemId"), &ref->id, &ref->version))
+    if (!response_read_id(xml_child(item, EWS_NS_TYPES, "ItemId"), &ref->id, &ref->version))
         return soap_nonsense(err, "it does not name the item that was written");
     const struct xml_node *list = xml_child(item, EWS_NS_TYPES, "Attachments");
     for (const struct xml_node *n = list ? list->first_child : NULL; n; n = n->next)
@@ -189,13 +188,13 @@ bool response_ref(const struct xml_node *root, const char *name, struct remote_r
 bool response_done(const struct xml_node *root, const char *name, struct err *err)
 {
     const struct xml_node *message;
-    return only_message(root, name, &message, err);
+    return response_only_message(root, name, &message, err);
 }
 
 bool response_subscribe(const struct xml_node *root, const char **subscription, struct err *err)
 {
     const struct xml_node *message;
-    if (!only_message(root, "SubscribeResponse", &message, err))
+    if (!response_only_message(root, "SubscribeResponse", &message, err))
         return false;
     *subscription = xml_child_text(message, EWS_NS_MESSAGES, "SubscriptionId");
     if (!**subscription || strlen(*subscription) >= LIMIT_REMOTE_ID)
@@ -224,7 +223,7 @@ bool response_attachments(const struct xml_node *root, const char **audio, int *
     *audio = NULL;
     *total = 0;
     const struct xml_node *message;
-    if (!only_message(root, "GetItemResponse", &message, err))
+    if (!response_only_message(root, "GetItemResponse", &message, err))
         return false;
     if (!first_item(message))
         return soap_nonsense(err, "it has no item");
@@ -234,7 +233,7 @@ bool response_attachments(const struct xml_node *root, const char **audio, int *
         if (*audio || strcmp(n->name, "FileAttachment") != 0 || !is_audio(n))
             continue;
         const char *version;
-        if (!read_id(xml_child(n, EWS_NS_TYPES, "AttachmentId"), audio, &version))
+        if (!response_read_id(xml_child(n, EWS_NS_TYPES, "AttachmentId"), audio, &version))
             return soap_nonsense(err, "an attachment has no id");
     }
     return true;

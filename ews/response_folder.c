@@ -6,6 +6,7 @@
 
 #include "ews/ews_names.h"
 #include "ews/response.h"
+#include "ews/response_private.h"
 #include "ews/soap.h"
 
 void response_folders_clear(struct response_folders *folders)
@@ -103,8 +104,8 @@ static bool holds_mail(const struct xml_node *node)
            strncasecmp(class, "IPF.Note.", 9) == 0;
 }
 
-static bool read_next(const struct xml_node *page, long offset, long seen, long *next,
-                      struct err *err)
+bool response_next_page(const struct xml_node *page, long offset, long seen, long *next,
+                        struct err *err)
 {
     const char *last = xml_attr(page, "IncludesLastItemInRange");
     if (!last)
@@ -137,5 +138,5 @@ bool response_find_folders(const struct xml_node *root, enum remote_place place,
         if (holds_mail(n) && !append(folders, n, place, false, err))
             return false;
     }
-    return read_next(page, offset, seen, next, err);
+    return response_next_page(page, offset, seen, next, err);
 }

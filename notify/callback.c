@@ -11,10 +11,11 @@
 #include "store/watch.h"
 
 enum {
-    MARK_DELAY_MS = 0,        /* a notification is looked into at once */
+    RECENT_MARKS = 256,       /* mailboxes; two that share a slot are only marked more often */
     NOTES_MAX = 64,           /* response messages in one call */
     ANSWER_BYTES_MAX = 4096,  /* of ours */
     SAY_EVERY_MS = 60 * 1000, /* what strangers can cause is logged no more often than this */
+    MARK_SLACK_MS = 50,       /* the delay of an earlier mark was counted by another clock */
 };
 
 /* A call that waits for its answer. */
@@ -23,6 +24,13 @@ struct call {
     struct decision decision;
     char secret[ID_TOKEN_MAX];
     char mailbox[LIMIT_UUID];
+    int64_t delay_ms; /* of the mark */
+};
+
+/* When a mailbox was marked last. */
+struct recent {
+    char mailbox[LIMIT_UUID];
+    struct mono at;
 };
 
 /* A line that is not repeated for a while, and how often it would have been. */
@@ -38,6 +46,7 @@ struct callback {
     struct call calls[LIMIT_CALLBACK_CONNECTIONS];
     size_t call_count;
     struct notification notes[NOTES_MAX];
+    struct recent recent[RECENT_MARKS];
     struct seldom strangers, failures;
 };
 
@@ -88,41 +97,93 @@ static void report_failure(struct callback *callback, const char *doing, const s
         callback->config.broken(err, callback->config.arg);
 }
 
-static void report_stranger(struct callback *callback, const struct call *call)
+static void report_stranger(struct callback *callback, const struct http_request *request)
 {
     if (!may_say(callback, &callback->strangers))
         return;
     log_debug(callback->config.log,
               "calls at addresses that are not known: %ld, the last from %s",
-              callback->strangers.times, http_peer(call->request));
+              callback->strangers.times, http_peer(request));
     callback->strangers.times = 0;
+}
+
+/* What the header says. */
+static void identify(struct callback *callback, struct call *call, struct decide_facts *facts,
+                     struct watch *watch)
+{
+    struct err err = {0};
+
+    take_secret(http_path(call->request), call->secret);
+    facts->is_post = strcmp(http_method(call->request), "POST") == 0;
+    facts->addressed = call->secret[0] != '\0';
+    if (!facts->is_post || !facts->addressed)
+        return;
+    facts->lookup_failed =
+        !watch_find(callback->config.store, call->secret, watch, &facts->known, &err);
+    if (facts->lookup_failed)
+        report_failure(callback, "looking up a callback failed", &err);
+    facts->ended = watch->ended;
+    memcpy(call->mailbox, watch->mailbox, sizeof call->mailbox);
+}
+
+static struct recent *recent_of(struct callback *callback, const char *mailbox)
+{
+    uint32_t hash = 2166136261u; /* FNV-1a */
+
+    for (const char *c = mailbox; *c; c++)
+        hash = (hash ^ (unsigned char)*c) * 16777619u;
+    return &callback->recent[hash % RECENT_MARKS];
+}
+
+/* The first mark of a mailbox is due at once, further ones not before TIME_MARK_MS are over:
+ * bursts of Exchange, and floods of whoever knows a secret, are one look and one row. */
+static int64_t mark_delay(struct callback *callback, const char *mailbox)
+{
+    const struct recent *recent = recent_of(callback, mailbox);
+
+    if (strcmp(recent->mailbox, mailbox) != 0)
+        return 0;
+    int64_t since = mono_since(loop_now(callback->config.loop), recent->at);
+    return since < TIME_MARK_MS ? TIME_MARK_MS - since : 0;
+}
+
+/* What is written down already is not written again. */
+static void leave_out(struct callback *callback, struct call *call, const struct watch *watch)
+{
+    struct store *store = callback->config.store;
+    struct decision *decision = &call->decision;
+    struct err err = {0};
+    bool wished = false;
+
+    int64_t since_ms = store_now(store).ms - watch->heard_ms;
+    if (since_ms >= 0 && since_ms < TIME_HEARD_MS)
+        decision->heard = false;
+    if (!decision->mark)
+        return;
+    call->delay_ms = mark_delay(callback, call->mailbox);
+    /* What cannot be read may still be written; if not, that is reported. */
+    if (queue_is_wished(store, call->mailbox, QUEUE_NOTIFICATION,
+                        call->delay_ms + MARK_SLACK_MS, &wished, &err))
+        decision->mark = !wished;
 }
 
 static void examine(struct callback *callback, struct call *call)
 {
-    struct decide_facts facts = {.is_post = strcmp(http_method(call->request), "POST") == 0};
+    struct decide_facts facts = {0};
     struct watch watch = {0};
     struct err err = {0};
-    size_t len, note_count = 0;
+    size_t len, count = 0;
 
-    take_secret(http_path(call->request), call->secret);
-    if (facts.is_post && call->secret[0] &&
-        !watch_find(callback->config.store, call->secret, &watch, &facts.known, &err)) {
-        facts.lookup_failed = true;
-        report_failure(callback, "looking up a callback failed", &err);
-    }
-    if (facts.is_post && !facts.lookup_failed) {
+    identify(callback, call, &facts, &watch);
+    if (!decide_unheard(&facts, &call->decision)) {
         const void *body = http_body(call->request, &len);
         facts.parsed =
-            notification_parse(body, len, callback->notes, NOTES_MAX, &note_count, &err) &&
-            note_count > 0;
-        if (!facts.known)
-            report_stranger(callback, call);
+            notification_parse(body, len, callback->notes, NOTES_MAX, &count, &err) &&
+            count > 0;
+        decide_compare(callback->notes, count, watch.subscription, &facts);
+        call->decision = decide_callback(&facts);
+        leave_out(callback, call, &watch);
     }
-    facts.ended = watch.ended;
-    decide_compare(callback->notes, note_count, watch.subscription, &facts);
-    call->decision = decide_callback(&facts);
-    memcpy(call->mailbox, watch.mailbox, sizeof call->mailbox);
 }
 
 /* ---- writing down ---- */
@@ -138,7 +199,7 @@ static bool record_call(struct store *store, const struct call *call, struct err
 
     return (!decision->heard || watch_heard(store, call->secret, err)) &&
            (!decision->mark ||
-            queue_push(store, call->mailbox, QUEUE_NOTIFICATION, MARK_DELAY_MS, err)) &&
+            queue_push(store, call->mailbox, QUEUE_NOTIFICATION, call->delay_ms, err)) &&
            (!decision->end || watch_end(store, call->mailbox, call->secret, err));
 }
 
@@ -159,6 +220,18 @@ static bool record_all(struct callback *callback, struct err *err)
                                    : store_commit(store, err);
 }
 
+static void remember_marks(struct callback *callback)
+{
+    for (size_t i = 0; i < callback->call_count; i++) {
+        const struct call *call = &callback->calls[i];
+        if (!call->decision.mark)
+            continue;
+        struct recent *recent = recent_of(callback, call->mailbox);
+        memcpy(recent->mailbox, call->mailbox, sizeof recent->mailbox);
+        recent->at = loop_now(callback->config.loop);
+    }
+}
+
 /* One transaction for all that arrived; when it fails, their answer becomes "try again". */
 static void record(struct callback *callback)
 {
@@ -173,6 +246,7 @@ static void record(struct callback *callback)
         return;
     if (record_all(callback, &err)) {
         count(callback, "marks", marks);
+        remember_marks(callback);
         if (marks > 0)
             poke_send(store_state_dir(callback->config.store), "sync");
         return;
@@ -216,8 +290,10 @@ static void answer(struct callback *callback, struct call *call)
 
     if (call->decision.end)
         log_info(&log, "Exchange has dropped the subscription, it will be made anew");
-    if (word != DECIDE_OK)
+    if (word != DECIDE_OK) { /* who may be a stranger keeps no place */
         count(callback, "refused", 1);
+        http_reply_header(call->request, "Connection", "close");
+    }
     if (word != DECIDE_OK && word != DECIDE_UNSUBSCRIBE) {
         answer_plain(call, word);
         return;
@@ -244,6 +320,23 @@ static void end_turn(void *arg)
     for (size_t i = 0; i < callback->call_count; i++)
         answer(callback, &callback->calls[i]);
     callback->call_count = 0;
+}
+
+void callback_head(struct http_request **request, void *arg)
+{
+    struct callback *callback = arg;
+    struct call call = {.request = *request};
+    struct decide_facts facts = {0};
+    struct watch watch = {0};
+
+    identify(callback, &call, &facts, &watch);
+    if (!decide_unheard(&facts, &call.decision))
+        return;
+    if (facts.is_post && !facts.known)
+        report_stranger(callback, call.request);
+    count(callback, "calls", 1);
+    answer(callback, &call);
+    *request = call.request;
 }
 
 void callback_handle(struct http_request *request, void *arg)

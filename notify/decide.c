@@ -7,17 +7,30 @@ static struct decision only(enum decide_answer answer)
     return (struct decision){.answer = answer};
 }
 
-struct decision decide_callback(const struct decide_facts *facts)
+bool decide_unheard(const struct decide_facts *facts, struct decision *out)
 {
     if (!facts->is_post)
-        return only(DECIDE_BAD_METHOD);
-    if (facts->lookup_failed)
-        return only(DECIDE_TRY_AGAIN);
-    if (!facts->known) /* a leftover of a previous life, or a stranger */
-        return only(facts->parsed ? DECIDE_UNSUBSCRIBE : DECIDE_NOT_FOUND);
+        *out = only(DECIDE_BAD_METHOD);
+    else if (!facts->addressed)
+        *out = only(DECIDE_NOT_FOUND);
+    else if (facts->lookup_failed)
+        *out = only(DECIDE_TRY_AGAIN);
+    else if (!facts->known || facts->ended) /* a leftover of a previous life, or a stranger */
+        *out = only(DECIDE_UNSUBSCRIBE);
+    else
+        return false;
+    return true;
+}
+
+struct decision decide_callback(const struct decide_facts *facts)
+{
+    struct decision decision;
+
+    if (decide_unheard(facts, &decision))
+        return decision;
     if (!facts->parsed)
         return only(DECIDE_BAD_BODY);
-    if (facts->ended || !facts->matches)
+    if (!facts->matches)
         return only(DECIDE_UNSUBSCRIBE);
     if (facts->lost)
         return (struct decision){

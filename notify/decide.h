@@ -23,14 +23,17 @@ enum decide_answer {
 };
 
 struct decide_facts {
+    /* known from the header alone */
     bool is_post;
+    bool addressed;     /* the path ends as the path of a watch does */
     bool lookup_failed; /* the store could not say whether the secret is known */
     bool known;         /* the secret in the path is that of a watch */
     bool ended;         /* that watch was ended */
-    bool parsed;        /* the body is a notification */
-    bool matches;       /* of this watch's subscription, or that is not recorded yet */
-    bool status_only;   /* a sign of life and nothing else */
-    bool lost;          /* the subscription is gone on the other side */
+    /* known from the body */
+    bool parsed;      /* the body is a notification */
+    bool matches;     /* of this watch's subscription, or that is not recorded yet */
+    bool status_only; /* a sign of life and nothing else */
+    bool lost;        /* the subscription is gone on the other side */
 };
 
 struct decision {
@@ -39,6 +42,10 @@ struct decision {
     bool mark;  /* push the mailbox */
     bool end;   /* end the watch, so that mailbox-sync subscribes anew */
 };
+
+/* Does the header decide? Then no body is taken: strangers cost neither memory nor a parse.
+ * False: *out is unchanged, the body must be heard. */
+bool decide_unheard(const struct decide_facts *facts, struct decision *out);
 
 struct decision decide_callback(const struct decide_facts *facts);
 

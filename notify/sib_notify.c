@@ -97,6 +97,8 @@ static struct http_server *make_server(struct program *program, const struct con
         .max_body_bytes = LIMIT_CALLBACK_BYTES,
         .max_connections = LIMIT_CALLBACK_CONNECTIONS,
         .timeout_s = LIMIT_CALLBACK_TIMEOUT_S,
+        .max_held_bytes = LIMIT_CALLBACK_BODIES,
+        .head = callback_head,
     };
     return http_server_new(program->loop, &http, callback_handle, program->callback, err);
 }

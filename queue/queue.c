@@ -18,6 +18,9 @@ static const char *const reason_names[] = {
 static_assert(sizeof reason_names / sizeof reason_names[0] == QUEUE_REASONS,
               "each reason has its name");
 
+/* Whose share of the work the mailbox (?1) belongs to. */
+#define LANE "coalesce((SELECT exchange FROM mailbox WHERE id = ?1), '')"
+
 #define ROW_COLUMNS "id, mailbox, message, reason, due, created, attempts, last_error, owner"
 
 static void read_row(sqlite3_stmt *stmt, struct queue_row *out)
@@ -57,14 +60,26 @@ bool queue_push(struct store *store, const char *mailbox, enum queue_reason reas
 
     assert(reason < QUEUE_SET_ASIDE);
     /* The due time of a claimed row is spent: the first push during the claim sets it anew. */
-    return db_run(store, err,
-                  "INSERT INTO queue(mailbox, reason, message, due, created, attempts,"
-                  " last_error, owner, again) VALUES(?1, ?2, '', ?3, ?4, 0, '', '', 0)"
-                  " ON CONFLICT(mailbox, reason, message) DO UPDATE SET"
-                  " due = CASE WHEN owner != '' AND again = 0 THEN excluded.due"
-                  " ELSE min(due, excluded.due) END, again = owner != ''",
-                  "siii", mailbox, (int64_t)reason, now_ms + (delay_ms > 0 ? delay_ms : 0),
-                  now_ms);
+    return db_run(
+        store, err,
+        "INSERT INTO queue(mailbox, reason, message, due, created, attempts,"
+        " last_error, owner, again, lane) VALUES(?1, ?2, '', ?3, ?4, 0, '', '', 0, " LANE
+        ") ON CONFLICT(mailbox, reason, message) DO UPDATE SET lane = excluded.lane,"
+        " due = CASE WHEN owner != '' AND again = 0 THEN excluded.due"
+        " ELSE min(due, excluded.due) END, again = owner != ''",
+        "siii", mailbox, (int64_t)reason, now_ms + (delay_ms > 0 ? delay_ms : 0), now_ms);
+}
+
+bool queue_is_wished(struct store *store, const char *mailbox, enum queue_reason reason,
+                     int64_t delay_ms, bool *wished, struct err *err)
+{
+    sqlite3_stmt *stmt = db_one(store, err, wished,
+                                "SELECT 1 FROM queue WHERE mailbox = ? AND reason = ?"
+                                " AND message = '' AND due <= ? AND (owner = '' OR again != 0)",
+                                "sii", mailbox, (int64_t)reason,
+                                store_now(store).ms + (delay_ms > 0 ? delay_ms : 0));
+    db_end(stmt);
+    return stmt != NULL;
 }
 
 bool queue_not_before(struct store *store, const char *mailbox, int64_t until_ms,
@@ -82,13 +97,14 @@ bool queue_set_aside(struct store *store, const char *mailbox, const char *messa
                      const char *error, struct err *err)
 {
     assert(message[0]);
-    return db_run(store, err,
-                  "INSERT INTO queue(mailbox, reason, message, due, created, attempts,"
-                  " last_error, owner, again) VALUES(?1, ?2, ?3, ?4, ?4, 1, ?5, '', 0)"
-                  " ON CONFLICT(mailbox, reason, message) DO UPDATE SET"
-                  " attempts = attempts + 1, last_error = excluded.last_error",
-                  "sisis", mailbox, (int64_t)QUEUE_SET_ASIDE, message, store_now(store).ms,
-                  error ? error : "");
+    return db_run(
+        store, err,
+        "INSERT INTO queue(mailbox, reason, message, due, created, attempts,"
+        " last_error, owner, again, lane) VALUES(?1, ?2, ?3, ?4, ?4, 1, ?5, '', 0, " LANE
+        ") ON CONFLICT(mailbox, reason, message) DO UPDATE SET"
+        " attempts = attempts + 1, last_error = excluded.last_error",
+        "sisis", mailbox, (int64_t)QUEUE_SET_ASIDE, message, store_now(store).ms,
+        error ? error : "");
 }
 
 /* The row of that number; ERR_NO_INPUT when there is none. */

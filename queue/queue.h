@@ -43,18 +43,32 @@ struct queue_row {
 bool queue_push(struct store *store, const char *mailbox, enum queue_reason reason,
                 int64_t delay_ms, struct err *err);
 
-/* (tx) Claim, for `owner`, every due row of the one mailbox that comes next: by the best
- * priority among its due rows, then by due time; mailboxes claimed already are passed over, and
- * so are those with a not-before in the future. *found false: nothing is due. reasons: bit set
- * of the reasons that were claimed. */
+/* Would queue_push with the same words change nothing? What the caller knows then was before
+ * the look that is wished already, also when that row is claimed the next moment. */
+bool queue_is_wished(struct store *store, const char *mailbox, enum queue_reason reason,
+                     int64_t delay_ms, bool *wished, struct err *err);
+
+/* Who claims, and for whom. may: is there room for a mailbox of this [exchange] section (""
+ * for those that name none)? It is asked once for each section that has rows and each reason;
+ * NULL: always. However many rows a section has that may not be claimed, they cost nothing. */
+struct queue_claimer {
+    const char *owner;
+    bool (*may)(const char *exchange, void *arg);
+    void *arg;
+};
+
+/* (tx) Claim every due row of the one mailbox that comes next: by the best priority among its
+ * due rows, then by due time; mailboxes claimed already are passed over, and so are those with
+ * a not-before in the future, and those that may not be claimed. *found false: nothing is due.
+ * reasons: bit set of the reasons that were claimed. */
 struct queue_claim {
     char mailbox[LIMIT_UUID];
     unsigned reasons;         /* 1u << enum queue_reason */
     int attempts;             /* the greatest among the rows */
     int64_t waiting_since_ms; /* wall: the oldest created_ms */
 };
-bool queue_claim_next(struct store *store, const char *owner, struct queue_claim *out,
-                      bool *found, struct err *err);
+bool queue_claim_next(struct store *store, const struct queue_claimer *claimer,
+                      struct queue_claim *out, bool *found, struct err *err);
 
 /* (tx) The run went well: claimed rows go, unless they were pushed again meanwhile (then they
  * are due as that push said, mostly at once). */
@@ -64,6 +78,11 @@ bool queue_done(struct store *store, const char *owner, const char *mailbox, str
  * are counted only when count_attempt. */
 bool queue_again(struct store *store, const char *owner, const char *mailbox, int64_t delay_ms,
                  bool count_attempt, const char *error, struct err *err);
+
+/* (tx) The run could not do its work, for a reason that is not its mailbox's: claimed rows are
+ * as they were before, due in delay_ms at the soonest (0: as they were). */
+bool queue_give_back(struct store *store, const char *owner, const char *mailbox,
+                     int64_t delay_ms, const char *error, struct err *err);
 
 /* (tx) Free what other owners claimed (they died): due now. For the start of a claimer; also
  * makes due now what was pushed before the calendar was set back. */
@@ -76,8 +95,9 @@ bool queue_not_before(struct store *store, const char *mailbox, int64_t until_ms
 
 /* When the next mailbox can be claimed (wall ms; in the past: now); 0: never, there is nothing.
  * Claimed rows do not count, nor do others of their mailbox: ask again after queue_done or
- * queue_again. A not-before counts. */
-bool queue_next_due(struct store *store, int64_t *due_ms, struct err *err);
+ * queue_again. A not-before counts. claimer NULL: whoever it is. */
+bool queue_next_due(struct store *store, const struct queue_claimer *claimer, int64_t *due_ms,
+                    struct err *err);
 
 /* How long to wait after a failed run whose claim had so many attempts (0: the first failure):
  * 10 s doubling to 5 min, give or take a fifth. Pure. */

@@ -17,26 +17,80 @@
 static_assert(QUEUE_SET_ASIDE == 5 && QUEUE_SET_ASIDE + 1 == QUEUE_REASONS,
               "\"reason < 5\" below is work; what is set aside comes last");
 
-/* One query a reason: over all of them at once, thousands of sweeps that are not due yet would
- * be walked past. */
-static bool pick(struct store *store, int64_t now_ms, char *mailbox, bool *found,
-                 struct err *err)
+/* ---- Lanes ---- */
+
+/* Steps through the sections that have rows, one look into the index for each. */
+struct lane_walk {
+    char name[LIMIT_MAILBOX_NAME];
+    bool begun;
+};
+
+static bool next_lane(struct store *store, const struct queue_claimer *claimer,
+                      struct lane_walk *walk, bool *found, struct err *err)
 {
-    *found = false;
-    for (int64_t reason = 0; reason < QUEUE_SET_ASIDE && !*found; reason++) {
-        sqlite3_stmt *stmt =
-            db_one(store, err, found,
-                   "SELECT mailbox FROM queue q WHERE owner = ''"
-                   " AND reason = ?1 AND due <= ?2" IS_FREE " ORDER BY due, id LIMIT 1",
-                   "ii", reason, now_ms);
+    do {
+        const char *sql = walk->begun ? "SELECT lane FROM queue WHERE owner = '' AND lane > ?"
+                                        " ORDER BY lane LIMIT 1"
+                                      : "SELECT lane FROM queue WHERE owner = '' AND lane >= ?"
+                                        " ORDER BY lane LIMIT 1";
+        sqlite3_stmt *stmt = db_one(store, err, found, sql, "s", walk->name);
         if (!stmt)
             return false;
         if (*found)
-            db_copy(stmt, 0, mailbox, LIMIT_UUID);
+            db_copy(stmt, 0, walk->name, sizeof walk->name);
+        walk->begun = true;
         db_end(stmt);
-    }
+    } while (*found && claimer && claimer->may && !claimer->may(walk->name, claimer->arg));
     return true;
 }
+
+struct candidate {
+    char mailbox[LIMIT_UUID];
+    int64_t due_ms; /* 0: there is none */
+};
+
+static bool pick_in(struct store *store, const char *lane, int64_t reason,
+                    struct candidate *best, struct err *err)
+{
+    bool found;
+    sqlite3_stmt *stmt = db_one(store, err, &found,
+                                "SELECT mailbox, due FROM queue q WHERE owner = ''"
+                                " AND lane = ?3 AND reason = ?1 AND due <= ?2" IS_FREE
+                                " ORDER BY due, id LIMIT 1",
+                                "iis", reason, store_now(store).ms, lane);
+    if (!stmt)
+        return false;
+    int64_t due = found ? db_int(stmt, 1) : 0;
+    if (found && (!best->due_ms || due < best->due_ms)) {
+        best->due_ms = due > 0 ? due : 1;
+        db_copy(stmt, 0, best->mailbox, sizeof best->mailbox);
+    }
+    db_end(stmt);
+    return true;
+}
+
+/* One query a lane and reason: over all of them at once, thousands of sweeps that are not due
+ * yet, or of an account that is held, would be walked past. */
+static bool pick(struct store *store, const struct queue_claimer *claimer, char *mailbox,
+                 bool *found, struct err *err)
+{
+    struct candidate best = {.due_ms = 0};
+
+    for (int64_t reason = 0; reason < QUEUE_SET_ASIDE && !best.due_ms; reason++) {
+        struct lane_walk walk = {.begun = false};
+        bool more = true;
+        while (more) {
+            if (!next_lane(store, claimer, &walk, &more, err) ||
+                (more && !pick_in(store, walk.name, reason, &best, err)))
+                return false;
+        }
+    }
+    *found = best.due_ms != 0;
+    memcpy(mailbox, best.mailbox, sizeof best.mailbox);
+    return true;
+}
+
+/* ---- Claims ---- */
 
 /* What the claimed rows of a mailbox say together. */
 static bool sum_up(struct store *store, const char *owner, const char *mailbox,
@@ -62,14 +116,15 @@ static bool sum_up(struct store *store, const char *owner, const char *mailbox,
     return next == 0;
 }
 
-bool queue_claim_next(struct store *store, const char *owner, struct queue_claim *out,
-                      bool *found, struct err *err)
+bool queue_claim_next(struct store *store, const struct queue_claimer *claimer,
+                      struct queue_claim *out, bool *found, struct err *err)
 {
     int64_t now_ms = store_now(store).ms;
+    const char *owner = claimer->owner;
 
     assert(owner[0]);
     memset(out, 0, sizeof *out);
-    if (!pick(store, now_ms, out->mailbox, found, err))
+    if (!pick(store, claimer, out->mailbox, found, err))
         return false;
     if (!*found)
         return true;
@@ -117,7 +172,8 @@ bool queue_again(struct store *store, const char *owner, const char *mailbox, in
                   "ssis", mailbox, owner, attempts, said) &&
            db_run(store, err,
                   "INSERT INTO queue(mailbox, reason, message, due, created, attempts,"
-                  " last_error, owner, again) VALUES(?1, ?2, '', ?3, ?4, ?5, ?6, '', 0)"
+                  " last_error, owner, again, lane) VALUES(?1, ?2, '', ?3, ?4, ?5, ?6, '', 0,"
+                  " coalesce((SELECT exchange FROM mailbox WHERE id = ?1), ''))"
                   " ON CONFLICT(mailbox, reason, message) DO UPDATE SET"
                   " due = min(due, excluded.due), created = min(created, excluded.created),"
                   " attempts = max(attempts, excluded.attempts),"
@@ -125,6 +181,17 @@ bool queue_again(struct store *store, const char *owner, const char *mailbox, in
                   "siiiis", mailbox, (int64_t)QUEUE_RETRY,
                   now_ms + (delay_ms > 0 ? delay_ms : 0), claim.waiting_since_ms, attempts,
                   said);
+}
+
+bool queue_give_back(struct store *store, const char *owner, const char *mailbox,
+                     int64_t delay_ms, const char *error, struct err *err)
+{
+    int64_t soonest = delay_ms > 0 ? store_now(store).ms + delay_ms : 0;
+
+    return db_run(store, err,
+                  "UPDATE queue SET owner = '', again = 0, due = max(due, ?3), last_error = ?4"
+                  " WHERE mailbox = ?1 AND +owner = ?2",
+                  "ssis", mailbox, owner, soonest, error ? error : "");
 }
 
 /* Due now rather than when they were: a mailbox whose run ends the process each time goes
@@ -156,18 +223,30 @@ static bool sooner(sqlite3_stmt *stmt, bool found, int64_t *due_ms)
     return stmt != NULL;
 }
 
-bool queue_next_due(struct store *store, int64_t *due_ms, struct err *err)
+static bool sooner_in(struct store *store, const char *lane, int64_t *due_ms, struct err *err)
 {
-    int64_t now_ms = store_now(store).ms;
-    bool found;
+    for (int64_t reason = 0; reason < QUEUE_SET_ASIDE; reason++) {
+        bool found;
+        sqlite3_stmt *stmt = db_one(store, err, &found,
+                                    "SELECT due FROM queue q WHERE owner = '' AND lane = ?3"
+                                    " AND reason = ?1" IS_FREE " ORDER BY due LIMIT 1",
+                                    "iis", reason, store_now(store).ms, lane);
+        if (!sooner(stmt, found, due_ms))
+            return false;
+    }
+    return true;
+}
+
+bool queue_next_due(struct store *store, const struct queue_claimer *claimer, int64_t *due_ms,
+                    struct err *err)
+{
+    struct lane_walk walk = {.begun = false};
+    bool found = true;
 
     *due_ms = 0;
-    for (int64_t reason = 0; reason < QUEUE_SET_ASIDE; reason++) {
-        sqlite3_stmt *stmt = db_one(store, err, &found,
-                                    "SELECT due FROM queue q WHERE owner = ''"
-                                    " AND reason = ?1" IS_FREE " ORDER BY due LIMIT 1",
-                                    "ii", reason, now_ms);
-        if (!sooner(stmt, found, due_ms))
+    while (found) {
+        if (!next_lane(store, claimer, &walk, &found, err) ||
+            (found && !sooner_in(store, walk.name, due_ms, err)))
             return false;
     }
     sqlite3_stmt *held = db_one(
@@ -175,6 +254,6 @@ bool queue_next_due(struct store *store, int64_t *due_ms, struct err *err)
         "SELECT min(max(q.due, h.until)) FROM queue_hold h CROSS JOIN queue q"
         " WHERE h.until > ?1 AND q.mailbox = h.mailbox AND q.reason < 5 AND +q.owner = ''"
         " AND NOT EXISTS(SELECT 1 FROM queue c WHERE c.mailbox = q.mailbox AND c.owner != '')",
-        "i", now_ms);
+        "i", store_now(store).ms);
     return sooner(held, found, due_ms);
 }

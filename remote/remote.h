@@ -11,7 +11,11 @@
  * returned; after remote_cancel, none. err->kind is ERR_OK on success, else the other arguments
  * are NULL. A starting function returns NULL when there is no memory: then no callback comes.
  * err->effect says whether a write may have happened (or may still happen).
- * What survives a crash: nothing here; whoever calls writes the intent down first. */
+ * What survives a crash: nothing here; whoever calls writes the intent down first.
+ *
+ * Being told of changes: the other side calls us (push), or many mailboxes are heard over one
+ * stream. A stream is one connection that can be opened again and again; the mailboxes that are
+ * subscribed to it form a group, which the other side serves in one place. */
 #ifndef SIB_REMOTE_REMOTE_H
 #define SIB_REMOTE_REMOTE_H
 
@@ -23,6 +27,7 @@
 
 struct remote;      /* one mailbox on the other side */
 struct remote_call; /* one call under way */
+struct remote_stream;
 
 /* What a remote folder is mapped to (table of sync-rules 2; docs/rules.md). */
 enum remote_place {
@@ -83,7 +88,16 @@ struct remote_new {
     bool read, urgent, private;
     const char *audio_path; /* NULL: no audio leaves (secure) */
     const char *audio_name, *audio_type;
+    int generation; /* of a staged create: 1, and one more for each time it is shown anew */
 };
+
+/* A message that was staged: the copy of it that is to be shown. */
+struct remote_staged {
+    const char *message_id, *item;
+};
+
+/* The code of an ERR_GONE: what was staged is not there any more. */
+#define REMOTE_PUBLISHED "published"
 
 /* Fields to set; only those whose set_ flag is true. */
 struct remote_fields {
@@ -95,6 +109,40 @@ struct remote_fields {
 
 struct remote_ref {
     const char *id, *version;
+};
+
+/* How we want to hear about changes in some folders: url or stream, not both. */
+struct remote_watching {
+    const char *url; /* the other side calls us there */
+    int status_minutes;
+    struct remote_stream *stream; /* heard once the stream is opened with the subscription */
+    const char *const *folders;
+    size_t count;
+};
+
+/* What a stream says. subscription: borrowed; err: with REMOTE_STREAM_ENDED. */
+enum remote_stream_word {
+    REMOTE_STREAM_OPEN,    /* its first word: from now on changes are heard */
+    REMOTE_STREAM_CHANGED, /* in the mailbox of this subscription */
+    REMOTE_STREAM_LOST,    /* this subscription is gone on the other side */
+    REMOTE_STREAM_ENDED,   /* the last word of this opening; ERR_OK: at the end of its time */
+};
+typedef void remote_stream_fn(enum remote_stream_word word, const char *subscription,
+                              const struct err *err, void *arg);
+
+/* fn: never before open has returned, never after close. It may close, and open again when the
+ * stream has ended, and it may free the stream. */
+struct remote_stream_ops {
+    /* At most LIMIT_STREAM_MAILBOXES. False: no memory, or one opening too many of the account
+     * (then no word comes). */
+    bool (*open)(struct remote_stream *, const char *const *subscriptions, size_t count,
+                 struct err *err);
+    void (*close)(struct remote_stream *); /* legal when it is not open */
+    void (*free)(struct remote_stream *);
+};
+
+struct remote_stream {
+    const struct remote_stream_ops *ops;
 };
 
 typedef void remote_folders_fn(const struct err *err, const struct remote_folder *folders,
@@ -117,6 +165,24 @@ struct remote_ops {
     /* Create with everything, in one step; never an item without its audio. */
     struct remote_call *(*create)(struct remote *, const struct remote_new *, remote_ref_fn *,
                                   void *);
+    /* Creating what may have been created already, or is being created by another server at
+     * this moment: stage, then publish. However often, from wherever and however late the
+     * requests of both take effect, at most one item of a message and generation is ever
+     * shown.
+     * stage: put the message where nobody sees it (message->folder is not looked at), and
+     * settle which copy is the one that will be shown; ref: the same for every caller. Nothing
+     * of it can be seen, so err->effect is always NONE. ERR_GONE, REMOTE_PUBLISHED: that copy
+     * was shown already, or somebody removed it. */
+    struct remote_call *(*stage)(struct remote *, const struct remote_new *, remote_ref_fn *,
+                                 void *);
+    /* Show that copy in a folder; page: the item as it is there. ERR_GONE, REMOTE_PUBLISHED:
+     * it was shown before (what a person did to it since counts), or somebody removed it. */
+    struct remote_call *(*publish)(struct remote *, const struct remote_staged *,
+                                   const char *folder, remote_changes_fn *, void *);
+    /* Remove all that staging left behind, and the memory of what was settled: only when no
+     * server can be staging this message any more. */
+    struct remote_call *(*unstage)(struct remote *, const char *message_id, int generation,
+                                   remote_done_fn *, void *);
     /* Set fields. version may be "" (whatever it is now). No receipt goes to the sender. */
     struct remote_call *(*set)(struct remote *, const char *item, const char *version,
                                const struct remote_fields *, remote_ref_fn *, void *);
@@ -130,12 +196,12 @@ struct remote_ops {
     /* The first audio attachment into a file (whole, or no file). */
     struct remote_call *(*fetch_audio)(struct remote *, const char *item, const char *path,
                                        remote_done_fn *, void *);
-    /* Ask to be called at `url` about changes in these folders. */
-    struct remote_call *(*watch)(struct remote *, const char *url, int status_minutes,
-                                 const char *const *folders, size_t count, remote_watch_fn *,
-                                 void *);
-    struct remote_call *(*unwatch)(struct remote *, const char *subscription, remote_done_fn *,
-                                   void *);
+    /* Ask to be told about changes in these folders. The stream must outlive the call. */
+    struct remote_call *(*watch)(struct remote *, const struct remote_watching *,
+                                 remote_watch_fn *, void *);
+    /* stream: the one that it was made for, NULL: none, or not known any more. */
+    struct remote_call *(*unwatch)(struct remote *, const char *subscription,
+                                   struct remote_stream *stream, remote_done_fn *, void *);
     void (*cancel)(struct remote_call *);
     void (*free)(struct remote *);
 };
@@ -151,6 +217,13 @@ static inline void remote_cancel(struct remote *remote, struct remote_call **cal
     if (*call)
         remote->ops->cancel(*call);
     *call = NULL;
+}
+
+static inline void remote_stream_free(struct remote_stream **stream)
+{
+    if (*stream)
+        (*stream)->ops->free(*stream);
+    *stream = NULL;
 }
 
 static inline void remote_free(struct remote **remote)

@@ -3,6 +3,7 @@
  * It reads the configuration, takes the lock of its state folder, and runs the services that
  * its status calls for. A lone server is Primary at once. */
 #include <errno.h>
+#include <getopt.h>
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
@@ -24,14 +25,15 @@
 #include "role/services.h"
 #include "role/status_file.h"
 
-enum { COUNTERS_EVERY_MS = 5000, SERVICES_MAX = 2 };
+enum { COUNTERS_EVERY_MS = 5000, SERVICES_MAX = 2, ARGUMENTS_MAX = 6 };
 
 struct sibd {
     const char *config_path;
+    const char *record_dir; /* where mailbox-sync writes what Exchange says; NULL: nowhere */
     struct config *config;
     char status_path[LIMIT_PATH];
     char programs[SERVICES_MAX][LIMIT_PATH];
-    const char *argv[SERVICES_MAX][4];
+    const char *argv[SERVICES_MAX][ARGUMENTS_MAX];
     struct services_entry table[SERVICES_MAX];
     size_t service_count;
     struct loop *loop;
@@ -187,7 +189,9 @@ static bool add_service(struct sibd *sibd, const char *name, const char *program
     size_t folder = (size_t)(strrchr(path, '/') + 1 - path);
     if (!text_copy(path + folder, LIMIT_PATH - folder, program))
         return err_set(err, ERR_CONFIG, "the path %s is too long.", path);
-    const char *const argv[] = {path, "-c", sibd->config_path, NULL};
+    bool records = sibd->record_dir && strcmp(program, "sib-sync") == 0;
+    const char *const argv[ARGUMENTS_MAX] = {
+        path, "-c", sibd->config_path, records ? "--record" : NULL, sibd->record_dir, NULL};
     memcpy(sibd->argv[i], argv, sizeof argv);
     sibd->table[i] = (struct services_entry){
         .program = {.name = name, .argv = sibd->argv[i]},
@@ -300,14 +304,40 @@ static int run(struct sibd *sibd)
 
 static int usage(FILE *out, int code)
 {
-    fputs("usage: sibd [-c FILE] [-n]\n"
-          "  -c FILE  the configuration (default " CONFIG_DEFAULT_PATH ")\n"
-          "  -n       check the configuration and exit: 0, or 78 when it is wrong\n"
-          "  -h       this help\n"
-          "  -V       the version\n",
+    fputs("usage: sibd [-c FILE] [-n] [--record DIR]\n"
+          "  -c FILE       the configuration (default " CONFIG_DEFAULT_PATH ")\n"
+          "  -n            check the configuration and the accounts, say what libcurl here\n"
+          "                cannot do, and exit: 0, or 78 when something is wrong\n"
+          "  --record DIR  write what Exchange answers into DIR, without secrets, addresses\n"
+          "                and audio, as files for a report\n"
+          "  -h            this help\n"
+          "  -V            the version\n",
           out);
     return code;
 }
+
+/* Libcurl and the certificates are mailbox-sync's business: its program goes on with the check
+ * in this process. */
+static int check_accounts(struct sibd *sibd)
+{
+    struct err err = {0};
+    const char *program = sibd->programs[0];
+    config_free(&sibd->config);
+    if (!add_service(sibd, "mailbox-sync", "sib-sync", &err)) {
+        fprintf(stderr, "sibd: %s\n", err.text);
+        return err_exit_code(err.kind);
+    }
+    execl(program, program, "-n", "-c", sibd->config_path, (char *)NULL);
+    fprintf(stderr, "sibd: %s cannot be run: %s; the accounts are not checked.\n", program,
+            strerror(errno));
+    return EX_OSERR;
+}
+
+enum { OPTION_RECORD = 256 };
+static const struct option options[] = {{"record", required_argument, NULL, OPTION_RECORD},
+                                        {"help", no_argument, NULL, 'h'},
+                                        {"version", no_argument, NULL, 'V'},
+                                        {0}};
 
 int main(int argc, char **argv)
 {
@@ -315,10 +345,11 @@ int main(int argc, char **argv)
     struct err err = {0};
     bool check = false;
     int option;
-    while ((option = getopt(argc, argv, "c:nhV")) != -1) {
+    while ((option = getopt_long(argc, argv, "c:nhV", options, NULL)) != -1) {
         switch (option) {
         case 'c': sibd.config_path = optarg; break;
         case 'n': check = true; break;
+        case OPTION_RECORD: sibd.record_dir = optarg; break;
         case 'h': return usage(stdout, EXIT_SUCCESS);
         case 'V': puts("sibd " SIB_VERSION); return EXIT_SUCCESS;
         default: return usage(stderr, EX_USAGE);
@@ -331,10 +362,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "sibd: %s\n", err.text);
         return check ? EX_CONFIG : err_exit_code(err.kind);
     }
-    if (check) {
-        config_free(&sibd.config);
-        return EXIT_SUCCESS;
-    }
+    if (check)
+        return check_accounts(&sibd);
     signal(SIGPIPE, SIG_IGN);
     log_set_level((enum log_level)sibd.config->node.log_level);
     sibd.log_node = (struct log_ctx){.key = "node", .value = sibd.config->node.name};

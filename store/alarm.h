@@ -8,12 +8,18 @@
 #define ALARM_MAILBOX_SUSPENDED "MailboxSuspended"
 #define ALARM_MESSAGE_SET_ASIDE "MessageSetAside"
 #define ALARM_MAILBOX_FULL      "MailboxFull"
+/* Their subject is the name of an [exchange] section. */
+#define ALARM_ACCOUNT_REFUSED      "AccountRefused"
+#define ALARM_EXCHANGE_UNAVAILABLE "ExchangeUnavailable"
+/* No mailbox; the subject is the Exchange: changes arrive by another way than the first choice.
+ */
+#define ALARM_NOTIFICATIONS_FELL_BACK "NotificationsFellBack"
 
 struct alarm {
     int64_t id;
     char name[64];
-    char mailbox[LIMIT_UUID]; /* "" when it has none */
-    char subject[LIMIT_UUID]; /* the message it is about, or "" */
+    char mailbox[LIMIT_UUID];         /* "" when it has none */
+    char subject[LIMIT_MAILBOX_NAME]; /* the message or section it is about, or "" */
     char text[LIMIT_REASON];
     int64_t raised_ms; /* wall */
 };

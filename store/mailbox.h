@@ -42,7 +42,7 @@ struct mailbox_state {
     enum mailbox_condition condition;
     char reason[LIMIT_REASON];       /* a sentence; "" when ok */
     char last_error[LIMIT_REASON];   /* of the last run; "" when it went well */
-    char notify[16];                 /* "push", "poll", "" not yet */
+    char notify[64];                 /* "push", "stream: WHY", "poll", "" not yet */
     int64_t last_run_ms, last_ok_ms; /* wall; 0: never */
 };
 

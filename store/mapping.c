@@ -52,10 +52,14 @@ bool agreed_set(struct store *store, const char *message, const struct agreed *a
 bool attempt_begin(struct store *store, const char *mailbox, const struct attempt *attempt,
                    struct err *err)
 {
-    return db_run(store, err, "INSERT INTO attempt VALUES(?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?)",
-                  "sssbiibbsii", attempt->creation, attempt->message, mailbox,
-                  store_node(store), attempt->sent_ms, attempt->unknown_until_ms, attempt->read,
-                  attempt->urgent, attempt->subject, store_stamp(store), db_next_row(store));
+    return db_run(store, err,
+                  "INSERT INTO attempt VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, 0, 0,"
+                  " 0, ?, ?)",
+                  "sssbiibbbsbbsii", attempt->creation, attempt->message, mailbox,
+                  store_node(store), attempt->sent_ms, attempt->unknown_until_ms,
+                  attempt->how == ATTEMPT_DIRECT, attempt->read, attempt->urgent,
+                  attempt->subject, (int)attempt->how, attempt->generation, attempt->winner,
+                  store_stamp(store), db_next_row(store));
 }
 
 bool attempt_extend(struct store *store, const char *creation, int64_t until_ms,
@@ -75,38 +79,112 @@ bool attempt_extend(struct store *store, const char *creation, int64_t until_ms,
 
 bool attempt_close(struct store *store, const char *creation, struct err *err)
 {
-    return db_run(
-        store, err,
-        "UPDATE attempt SET open = 0, stamp = ?, row = ? WHERE creation = ? AND open = 1",
-        "iis", store_stamp(store), db_next_row(store), creation);
+    return db_run(store, err,
+                  "UPDATE attempt SET open = 0, closed = ?, stamp = ?, row = ?"
+                  " WHERE creation = ? AND closed = 0",
+                  "iiis", store_now(store).ms, store_stamp(store), db_next_row(store),
+                  creation);
+}
+
+bool attempt_lapse(struct store *store, const char *creation, struct err *err)
+{
+    return db_run(store, err,
+                  "UPDATE attempt SET open = 0, closed = ?, lapsed = 1, stamp = ?, row = ?"
+                  " WHERE creation = ? AND closed = 0",
+                  "iiis", store_now(store).ms, store_stamp(store), db_next_row(store),
+                  creation);
+}
+
+bool attempt_put_staged(struct store *store, const struct attempt *attempt, struct err *err)
+{
+    return db_run(store, err,
+                  "UPDATE attempt SET open = ?, unknown_until = ?, generation = ?, winner = ?,"
+                  " gone = ?, stamp = ?, row = ? WHERE creation = ? AND closed = 0",
+                  "bibsiiis", attempt->open, attempt->unknown_until_ms, attempt->generation,
+                  attempt->winner, attempt->gone_ms, store_stamp(store), db_next_row(store),
+                  attempt->creation);
+}
+
+bool attempt_clear(struct store *store, const char *creation, struct err *err)
+{
+    return db_run(store, err,
+                  "UPDATE attempt SET cleared = 1, stamp = ?, row = ? WHERE creation = ?",
+                  "iis", store_stamp(store), db_next_row(store), creation);
+}
+
+#define ATTEMPT_COLUMNS                                                                        \
+    "creation, message, how, sent, unknown_until, open, lapsed, read, urgent, subject,"        \
+    " closed, generation, winner, gone"
+
+static void read_attempt(sqlite3_stmt *stmt, struct attempt *out)
+{
+    db_copy(stmt, 0, out->creation, sizeof out->creation);
+    db_copy(stmt, 1, out->message, sizeof out->message);
+    out->how = (enum attempt_how)db_int(stmt, 2);
+    out->sent_ms = db_int(stmt, 3);
+    out->unknown_until_ms = db_int(stmt, 4);
+    out->open = db_int(stmt, 5) != 0;
+    out->lapsed = db_int(stmt, 6) != 0;
+    out->read = db_int(stmt, 7) != 0;
+    out->urgent = db_int(stmt, 8) != 0;
+    db_copy(stmt, 9, out->subject, sizeof out->subject);
+    out->closed_ms = db_int(stmt, 10);
+    out->generation = (int)db_int(stmt, 11);
+    db_copy(stmt, 12, out->winner, sizeof out->winner);
+    out->gone_ms = db_int(stmt, 13);
+}
+
+static bool read_attempts(struct store *store, sqlite3_stmt *stmt, struct attempt *out, int max,
+                          int *count, struct err *err)
+{
+    int next = 0;
+
+    *count = 0;
+    if (!stmt)
+        return false;
+    while (*count < max && (next = db_next(store, stmt, err)) > 0)
+        read_attempt(stmt, &out[(*count)++]);
+    db_end(stmt);
+    return next >= 0;
+}
+
+bool attempt_find(struct store *store, const char *creation, struct attempt *out, bool *found,
+                  struct err *err)
+{
+    int count;
+    bool ok = read_attempts(store,
+                            db_query(store, err,
+                                     "SELECT " ATTEMPT_COLUMNS
+                                     " FROM attempt WHERE creation = ? LIMIT 1",
+                                     "s", creation),
+                            out, 1, &count, err);
+    *found = ok && count > 0;
+    return ok;
 }
 
 bool attempt_list(struct store *store, const char *message, struct attempt *out, int max,
                   int *count, struct err *err)
 {
-    int next = 0;
-    sqlite3_stmt *stmt = db_query(store, err,
-                                  "SELECT * FROM (SELECT creation, message, sent,"
-                                  " unknown_until, open, read, urgent, subject FROM attempt"
-                                  " WHERE message = ? ORDER BY open DESC, sent DESC, creation"
-                                  " LIMIT ?) ORDER BY sent, creation",
-                                  "sb", message, max);
-    *count = 0;
-    if (!stmt)
-        return false;
-    while (*count < max && (next = db_next(store, stmt, err)) > 0) {
-        struct attempt *a = &out[(*count)++];
-        db_copy(stmt, 0, a->creation, sizeof a->creation);
-        db_copy(stmt, 1, a->message, sizeof a->message);
-        a->sent_ms = db_int(stmt, 2);
-        a->unknown_until_ms = db_int(stmt, 3);
-        a->open = db_int(stmt, 4) != 0;
-        a->read = db_int(stmt, 5) != 0;
-        a->urgent = db_int(stmt, 6) != 0;
-        db_copy(stmt, 7, a->subject, sizeof a->subject);
-    }
-    db_end(stmt);
-    return next >= 0;
+    return read_attempts(store,
+                         db_query(store, err,
+                                  "SELECT * FROM (SELECT " ATTEMPT_COLUMNS " FROM attempt"
+                                  " WHERE message = ? ORDER BY open DESC, how DESC,"
+                                  " lapsed DESC, sent DESC, creation LIMIT ?)"
+                                  " ORDER BY sent, creation",
+                                  "sb", message, max),
+                         out, max, count, err);
+}
+
+bool attempt_list_uncleared(struct store *store, const char *mailbox, int64_t before_ms,
+                            struct attempt *out, int max, int *count, struct err *err)
+{
+    return read_attempts(store,
+                         db_query(store, err,
+                                  "SELECT " ATTEMPT_COLUMNS " FROM attempt"
+                                  " WHERE mailbox = ? AND how = 1 AND cleared = 0"
+                                  " AND closed > 0 AND closed <= ? ORDER BY closed LIMIT ?",
+                                  "sib", mailbox, before_ms, max),
+                         out, max, count, err);
 }
 
 bool attempt_any_open(struct store *store, const char *mailbox, bool *any, struct err *err)

@@ -50,18 +50,28 @@ bool agreed_get(struct store *store, const char *message, struct agreed *out, st
 bool agreed_set(struct store *store, const char *message, const struct agreed *agreed,
                 struct err *err);
 
-/* A create that was begun. */
+/* A create that was begun: in one request, or staged (remote/remote.h), which goes on under one
+ * token until the message is agreed. */
+enum attempt_how { ATTEMPT_DIRECT, ATTEMPT_STAGED };
+
 struct attempt {
     char creation[LIMIT_UUID]; /* token put on the item */
     char message[LIMIT_UUID];
+    enum attempt_how how;
     int64_t sent_ms;          /* wall; when the request went out */
     int64_t unknown_until_ms; /* wall; until then it may still take effect */
-    bool open;                /* outcome not known */
+    bool open;                /* an item may be shown because of it that is not known yet */
+    bool lapsed;              /* its time passed, and a look did not find it */
     bool read, urgent;        /* the state it was sent with */
     char subject[LIMIT_SUBJECT];
+    int64_t closed_ms; /* wall; when it was over; 0: it is under way */
+    /* staged only */
+    int generation;
+    char winner[LIMIT_REMOTE_ID]; /* the copy that is to be shown; "" : not settled */
+    int64_t gone_ms;              /* wall; when that copy was found to be gone; 0: it was not */
 };
 
-/* (tx) */
+/* (tx) A create in one request is open from now on; a staged one when it is to be shown. */
 bool attempt_begin(struct store *store, const char *mailbox, const struct attempt *attempt,
                    struct err *err);
 /* (tx) It may take effect until then, if that is later than what is written down. creation "" :
@@ -71,8 +81,22 @@ bool attempt_extend(struct store *store, const char *creation, int64_t until_ms,
                     struct err *err);
 /* (tx) The outcome is known now. */
 bool attempt_close(struct store *store, const char *creation, struct err *err);
+/* (tx) Nothing was found after its time had passed; closes it. */
+bool attempt_lapse(struct store *store, const char *creation, struct err *err);
+/* (tx) How far a staged attempt has come: open, unknown_until_ms, generation, winner, gone_ms.
+ */
+bool attempt_put_staged(struct store *store, const struct attempt *attempt, struct err *err);
+bool attempt_find(struct store *store, const char *creation, struct attempt *out, bool *found,
+                  struct err *err);
+/* The staged attempts of a mailbox that were over before a time, and what they left behind is
+ * still there; the oldest first, at most max. */
+bool attempt_list_uncleared(struct store *store, const char *mailbox, int64_t before_ms,
+                            struct attempt *out, int max, int *count, struct err *err);
+/* (tx) Nothing is left of it on the other side. */
+bool attempt_clear(struct store *store, const char *creation, struct err *err);
 /* The attempts for a message, oldest first; *count of them. When there are more than max, those
- * that are open and then the newest: what is in doubt is never left out. */
+ * that are open, those that were staged or lapsed, and then the newest: what is in doubt, and
+ * what forbids a create in one request, is never left out. */
 bool attempt_list(struct store *store, const char *message, struct attempt *out, int max,
                   int *count, struct err *err);
 /* Is any attempt of this mailbox open? */

@@ -53,9 +53,13 @@ static const char version_1[] =
     " creation TEXT PRIMARY KEY, message TEXT NOT NULL, mailbox TEXT NOT NULL,"
     " node INTEGER NOT NULL, sent INTEGER NOT NULL, unknown_until INTEGER NOT NULL,"
     " open INTEGER NOT NULL, read INTEGER NOT NULL, urgent INTEGER NOT NULL,"
-    " subject TEXT NOT NULL, stamp INTEGER NOT NULL, row INTEGER NOT NULL) WITHOUT ROWID;"
+    " subject TEXT NOT NULL, how INTEGER NOT NULL, lapsed INTEGER NOT NULL,"
+    " generation INTEGER NOT NULL, winner TEXT NOT NULL, gone INTEGER NOT NULL,"
+    " closed INTEGER NOT NULL, cleared INTEGER NOT NULL, stamp INTEGER NOT NULL,"
+    " row INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE INDEX attempt_message ON attempt(message, sent);"
     "CREATE INDEX attempt_open ON attempt(mailbox) WHERE open = 1;"
+    "CREATE INDEX attempt_staged ON attempt(mailbox, closed) WHERE how = 1 AND cleared = 0;"
     "CREATE INDEX attempt_row ON attempt(row);"
 
     "CREATE TABLE folder("
@@ -77,10 +81,20 @@ static const char version_1[] =
     "CREATE INDEX item_unconfirmed ON item(mailbox, folder) WHERE confirmed = 0;"
     "CREATE INDEX item_row ON item(row);"
 
+    "CREATE TABLE server("
+    " exchange TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL,"
+    " PRIMARY KEY(exchange, name)) WITHOUT ROWID;"
+
     "CREATE TABLE watch("
     " secret TEXT PRIMARY KEY, mailbox TEXT NOT NULL, subscription TEXT NOT NULL,"
-    " made INTEGER NOT NULL, heard INTEGER NOT NULL, ended INTEGER NOT NULL) WITHOUT ROWID;"
+    " made INTEGER NOT NULL, heard INTEGER NOT NULL, ended INTEGER NOT NULL,"
+    " way INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE INDEX watch_mailbox ON watch(mailbox, ended);"
+
+    "CREATE TABLE endpoint("
+    " exchange TEXT NOT NULL, address TEXT NOT NULL, url TEXT NOT NULL,"
+    " grouping TEXT NOT NULL, found INTEGER NOT NULL,"
+    " PRIMARY KEY(exchange, address)) WITHOUT ROWID;"
 
     "CREATE TABLE alarm("
     " id INTEGER PRIMARY KEY, name TEXT NOT NULL, mailbox TEXT NOT NULL, subject TEXT NOT NULL,"
@@ -95,8 +109,8 @@ static const char version_1[] =
     " id INTEGER PRIMARY KEY AUTOINCREMENT, mailbox TEXT NOT NULL, reason INTEGER NOT NULL,"
     " message TEXT NOT NULL, due INTEGER NOT NULL, created INTEGER NOT NULL,"
     " attempts INTEGER NOT NULL, last_error TEXT NOT NULL, owner TEXT NOT NULL,"
-    " again INTEGER NOT NULL, UNIQUE(mailbox, reason, message));"
-    "CREATE INDEX queue_due ON queue(owner, reason, due);"
+    " again INTEGER NOT NULL, lane TEXT NOT NULL, UNIQUE(mailbox, reason, message));"
+    "CREATE INDEX queue_due ON queue(owner, lane, reason, due);"
     "CREATE TABLE queue_hold(mailbox TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;"
 
     "CREATE TABLE job("

@@ -32,6 +32,12 @@ struct outcome outcome_of(const struct run_result *result)
         return outcome;
     }
     outcome.fatal = err->kind == ERR_IO && err->scope == ERR_SCOPE_SERVICE;
+    if (err->kind != ERR_OK && err->scope == ERR_SCOPE_ACCOUNT) {
+        outcome.condition = is_parked(err) ? MAILBOX_PARKED : MAILBOX_OK;
+        outcome.of_account = outcome.again = true;
+        outcome.count_attempt = false;
+        return outcome;
+    }
     if (is_parked(err)) {
         outcome.condition = MAILBOX_PARKED;
         outcome.alarm = ALARM_MAILBOX_PARKED;

@@ -86,6 +86,7 @@ static void turn(void *arg)
     case RUN_WATCH: run_watch(run); return;
     case RUN_IN: run_in(run); return;
     case RUN_OUT: run_out(run); return;
+    case RUN_CLEAR: run_clear(run); return;
     case RUN_DONE: finish(run); return;
     }
 }

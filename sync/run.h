@@ -17,15 +17,30 @@
 #include "remote/remote.h"
 #include "store/mailbox.h"
 
+/* How the other side is to tell us of changes in this mailbox; neither: it is only polled. */
+struct run_watch {
+    const char *callback_url; /* base */
+    int status_minutes;
+    struct remote_stream *stream;
+    char
+        subscription[LIMIT_REMOTE_ID]; /* the one that the stream is heard with; "": none yet */
+    /* May a subscription be made now? NULL: always. */
+    bool (*may)(const char *mailbox, void *arg);
+    /* One was made (err->kind ERR_OK), or not. Inside a call of the run's own; NULL: nobody. */
+    void (*asked)(const char *mailbox, const char *subscription, const struct err *err,
+                  void *arg);
+    void *arg;
+};
+
 struct run_deps {
     struct loop *loop;
     struct store *store;
     const struct log_ctx *log;
     const char *item_class;
-    const char *callback_url; /* base; NULL: no push */
-    int status_minutes;
+    struct run_watch watch;
     int64_t in_doubt_ms; /* a create without an answer may take effect for so long */
     bool sent_items;
+    bool staged_only; /* another server may be creating the same messages: stage every create */
     int64_t guard_count, guard_percent;
 };
 
@@ -34,9 +49,9 @@ struct run_result {
     bool again;       /* look again in again_ms, because of err or of a doubt */
     int64_t again_ms; /* 0: by the schedule of retries */
     bool count_attempt;
-    bool suspend; /* the guard: reason in err.text */
-    bool push;    /* the other side calls us about this mailbox */
-    bool full;    /* creates wait for room on the other side */
+    bool suspend;    /* the guard: reason in err.text */
+    bool subscribed; /* the other side tells us of changes in this mailbox */
+    bool full;       /* creates wait for room on the other side */
     int created, updated, moved, removed, taken_in, looks;
     int deferred; /* messages left in doubt or set aside */
 };

@@ -9,15 +9,7 @@
 #include "store/history.h"
 #include "sync/compose.h"
 
-struct facts {
-    struct item_row items[CHOOSE_ITEMS_MAX];
-    int item_count;
-    struct attempt attempts[CHOOSE_ATTEMPTS_MAX];
-    int attempt_count;
-    struct choice choice;
-};
-
-static bool load(struct run_work *work, struct facts *facts, struct err *err)
+static bool load(struct run_work *work, struct run_facts *facts, struct err *err)
 {
     struct store *store = work->run->deps.store;
     const char *mailbox = work->run->mailbox.id;
@@ -30,7 +22,7 @@ static bool load(struct run_work *work, struct facts *facts, struct err *err)
                         &facts->attempt_count, err);
 }
 
-static const char *root_folder(const struct run *run, enum remote_place place)
+const char *run_root_folder(const struct run *run, enum remote_place place)
 {
     for (int i = 0; i < run->folder_count; i++) {
         if (run->folders[i].root && run->folders[i].place == (int)place)
@@ -44,7 +36,7 @@ static const char *root_folder(const struct run *run, enum remote_place place)
 /* What a person did to the one that goes counts: it becomes a change here, which the plan then
  * carries to the one that stays. */
 static bool inherit(struct run_work *work, const struct item_row *surplus,
-                    const struct facts *facts, struct err *err)
+                    const struct run_facts *facts, struct err *err)
 {
     struct store *store = work->run->deps.store;
     const struct attempt *made =
@@ -62,7 +54,7 @@ static bool inherit(struct run_work *work, const struct item_row *surplus,
             message_set_folder(store, work->id, FOLDER_DELETED, NULL, err));
 }
 
-static bool plan_surplus(struct run_work *work, const struct facts *facts, struct err *err)
+static bool plan_surplus(struct run_work *work, const struct run_facts *facts, struct err *err)
 {
     work->item = facts->items[facts->choice.remove[0]];
     work->step = STEP_REMOVE_SURPLUS;
@@ -72,37 +64,42 @@ static bool plan_surplus(struct run_work *work, const struct facts *facts, struc
 
 /* ---- whether a create is in doubt ---- */
 
-/* There is no item. Is a create still under way? Closes those that a look after their time did
- * not find. *wait: leave the message alone for now. */
-static bool settle_attempts(struct run_work *work, const struct facts *facts, bool *wait,
+void run_wait(struct run *run, int64_t ms)
+{
+    ms = ms > 1 ? ms : 1;
+    run->result.again = true;
+    if (!run->result.again_ms || ms < run->result.again_ms)
+        run->result.again_ms = ms;
+}
+
+/* There is no item. Is a create in one request still under way? Ends those that a look after
+ * their time did not find. *wait: leave the message alone for now. */
+static bool settle_attempts(struct run_work *work, struct run_facts *facts, bool *wait,
                             struct err *err)
 {
     struct run *run = work->run;
 
-    *wait = false;
     for (int i = 0; i < facts->attempt_count; i++) {
-        const struct attempt *attempt = &facts->attempts[i];
-        if (!attempt->open)
+        struct attempt *attempt = &facts->attempts[i];
+        if (!attempt->open || attempt->how != ATTEMPT_DIRECT)
             continue;
-        if (run->passes >= RUN_PASSES_IN_DOUBT &&
-            run->look_began_ms >= attempt->unknown_until_ms) {
-            if (!attempt_close(run->deps.store, attempt->creation, err))
-                return false;
+        if (run->passes < RUN_PASSES_IN_DOUBT ||
+            run->look_began_ms < attempt->unknown_until_ms) {
+            run_wait(run, attempt->unknown_until_ms - store_now(run->deps.store).ms);
+            *wait = true;
             continue;
         }
-        int64_t rest = attempt->unknown_until_ms - store_now(run->deps.store).ms;
-        rest = rest > 1 ? rest : 1;
-        run->result.again = true;
-        if (!run->result.again_ms || rest < run->result.again_ms)
-            run->result.again_ms = rest;
-        *wait = true;
+        if (!attempt_lapse(run->deps.store, attempt->creation, err))
+            return false;
+        attempt->open = false;
+        attempt->lapsed = true;
     }
-    return true;
+    return run_stage_settle(work, facts, wait, err);
 }
 
 /* ---- the past ---- */
 
-static void agree_on_attempt(struct run_work *work, const struct attempt *attempt)
+void run_agree_on_attempt(struct run_work *work, const struct attempt *attempt)
 {
     struct agreed *agreed = &work->agreed;
 
@@ -110,25 +107,24 @@ static void agree_on_attempt(struct run_work *work, const struct attempt *attemp
     agreed->read = attempt->read;
     agreed->urgent = attempt->urgent;
     text_copy(agreed->subject, sizeof agreed->subject, attempt->subject);
-    text_copy(agreed->folder, sizeof agreed->folder, root_folder(work->run, REMOTE_INBOX));
+    text_copy(agreed->folder, sizeof agreed->folder, run_root_folder(work->run, REMOTE_INBOX));
 }
 
 /* The item is there; was it us who made it, in an attempt whose answer never came? Then what
  * was agreed is what the attempt sent, and what differs from that was done by a person since.
  */
-static bool adopt(struct run_work *work, const struct facts *facts, struct err *err)
+static bool adopt(struct run_work *work, struct run_facts *facts, struct err *err)
 {
+    struct store *store = work->run->deps.store;
+    const struct attempt *staged = run_stage_under_way(facts);
     const struct attempt *made =
         choose_attempt(work->item.creation, facts->attempts, facts->attempt_count);
 
-    if (made && (made->open || work->agreed.place == AGREED_NEVER))
-        agree_on_attempt(work, made);
-    for (int i = 0; i < facts->attempt_count; i++) {
-        if (facts->attempts[i].open && made == &facts->attempts[i] &&
-            !attempt_close(work->run->deps.store, made->creation, err))
-            return false;
-    }
-    return true;
+    if (made && (made->open || staged || work->agreed.place == AGREED_NEVER))
+        run_agree_on_attempt(work, made);
+    /* It is there: nothing more is shown. */
+    return (!made || !made->open || attempt_close(store, made->creation, err)) &&
+           (!staged || attempt_close(store, staged->creation, err));
 }
 
 /* A write of ours went unanswered. What the item shows of it is ours, not a person's: it is
@@ -278,7 +274,7 @@ static bool audio_is_there(const struct run_work *work, struct err *err)
            audio_path(work->run->deps.store, work->message.audio, path, err);
 }
 
-static bool plan_create(struct run_work *work, struct err *err)
+static bool plan_create(struct run_work *work, struct run_facts *facts, struct err *err)
 {
     struct run *run = work->run;
     struct attempt *attempt = &work->attempt;
@@ -294,9 +290,11 @@ static bool plan_create(struct run_work *work, struct err *err)
         work->step = STEP_NONE;
         return run_refuse(work, &said, err);
     }
-    text_copy(work->target, sizeof work->target, root_folder(run, REMOTE_INBOX));
-    work->step = STEP_CREATE;
+    text_copy(work->target, sizeof work->target, run_root_folder(run, REMOTE_INBOX));
     work->place = AGREED_INBOX;
+    if (run_stage_must(run, facts))
+        return run_stage_plan(work, facts, err);
+    work->step = STEP_CREATE;
     memset(attempt, 0, sizeof *attempt);
     id_new(attempt->creation);
     text_copy(attempt->message, sizeof attempt->message, work->id);
@@ -313,7 +311,7 @@ static void plan_move(struct run_work *work, enum remote_place place, enum agree
 {
     work->step = STEP_MOVE;
     work->place = agreed;
-    text_copy(work->target, sizeof work->target, root_folder(work->run, place));
+    text_copy(work->target, sizeof work->target, run_root_folder(work->run, place));
 }
 
 /* Written down before it goes out, as a create is. */
@@ -339,7 +337,8 @@ static bool intend(struct run_work *work, struct err *err)
     return agreed_set(store, work->id, &work->agreed, err);
 }
 
-static bool next_step(struct run_work *work, const struct plan *plan, struct err *err)
+static bool next_step(struct run_work *work, const struct plan *plan, struct run_facts *facts,
+                      struct err *err)
 {
     const struct message *message = &work->message;
 
@@ -357,7 +356,7 @@ static bool next_step(struct run_work *work, const struct plan *plan, struct err
         return intend(work, err);
     }
     switch (plan->action) {
-    case ACTION_CREATE: return plan_create(work, err);
+    case ACTION_CREATE: return plan_create(work, facts, err);
     case ACTION_MOVE_TO_INBOX:
         plan_move(work, REMOTE_INBOX, AGREED_INBOX);
         return intend(work, err);
@@ -372,8 +371,7 @@ static bool next_step(struct run_work *work, const struct plan *plan, struct err
 
 bool run_decide(struct run_work *work, struct err *err)
 {
-    static struct facts
-        facts; /* large, and one at a time: no call is made while it is in use */
+    static struct run_facts facts; /* no call is made while it is in use */
     struct store *store = work->run->deps.store;
     bool wait = false;
 
@@ -403,10 +401,18 @@ bool run_decide(struct run_work *work, struct err *err)
         settle_intent(work);
     enum plan_there there = where(work, present);
     struct plan plan = make_plan(work, there);
+    if (!present && plan.action != ACTION_CREATE &&
+        !run_stage_abandon(work, &facts, &wait, err))
+        return false;
+    if (wait) {
+        work->run->result.deferred++;
+        return true;
+    }
     agree(work, &plan, there);
     if (!take_in(work, &plan, err) || (!same_agreed(&before, &work->agreed) &&
                                        !agreed_set(store, work->id, &work->agreed, err)))
         return false;
     /* Taking in changed the row: what is sent, and when it is clean, goes by the new one. */
-    return message_get(store, work->id, &work->message, err) && next_step(work, &plan, err);
+    return message_get(store, work->id, &work->message, err) &&
+           next_step(work, &plan, &facts, err);
 }

@@ -111,13 +111,27 @@ static void folders_came(const struct err *err, const struct remote_folder *fold
 
 /* ---- the subscription: subscribe first, then look ---- */
 
+static bool hears(const struct run *run)
+{
+    return run->deps.watch.callback_url || run->deps.watch.stream;
+}
+
+static enum watch_way way_of(const struct run *run)
+{
+    return run->deps.watch.stream ? WATCH_STREAM : WATCH_PUSH;
+}
+
 static bool watch_is_live(const struct run *run, const struct watch *watch)
 {
     int64_t heard = watch->heard_ms > watch->made_ms ? watch->heard_ms : watch->made_ms;
-    int64_t silent_ms = (int64_t)WATCH_SILENT_INTERVALS * run->deps.status_minutes * 60000;
+    int64_t silent_ms =
+        (int64_t)WATCH_SILENT_INTERVALS * run->deps.watch.status_minutes * 60000;
 
-    return watch->subscription[0] && !run->folders_changed &&
-           store_now(run->deps.store).ms - heard < silent_ms;
+    if (!watch->subscription[0] || run->folders_changed)
+        return false;
+    if (watch->way == WATCH_STREAM)
+        return strcmp(run->deps.watch.subscription, watch->subscription) == 0;
+    return store_now(run->deps.store).ms - heard < silent_ms;
 }
 
 static void after_watch(struct run *run)
@@ -129,51 +143,68 @@ static void after_watch(struct run *run)
     run_next(run, run->need_in ? RUN_IN : RUN_OUT);
 }
 
+/* The way that it was heard before ends only now, when the new one has begun. */
+static bool record_watch(struct run *run, const char *subscription, struct err *err)
+{
+    struct store *store = run->deps.store;
+
+    return watch_set_subscription(store, run->secret, subscription, err) &&
+           watch_end_others(store, run->mailbox.id, run->secret, err);
+}
+
 static void watch_came(const struct err *err, const char *subscription, void *arg)
 {
     struct run *run = arg;
     struct err failed;
 
     run->call = NULL;
-    run->result.push = err->kind == ERR_OK;
+    run->result.subscribed = err->kind == ERR_OK;
     if (err->kind != ERR_OK)
         log_warning(&run->log, "cannot subscribe, polling instead: %s", err->text);
     if (run_begin(run)) {
-        bool ok =
-            err->kind == ERR_OK
-                ? watch_set_subscription(run->deps.store, run->secret, subscription, &failed)
-                : watch_end(run->deps.store, run->mailbox.id, run->secret, &failed);
+        bool ok = err->kind == ERR_OK
+                      ? record_watch(run, subscription, &failed)
+                      : watch_end(run->deps.store, run->mailbox.id, run->secret, &failed);
         run_commit(run, ok, &failed);
     }
+    text_copy(run->deps.watch.subscription, sizeof run->deps.watch.subscription,
+              err->kind == ERR_OK ? subscription : "");
+    if (run->deps.watch.asked)
+        run->deps.watch.asked(run->mailbox.id, subscription, err, run->deps.watch.arg);
     run->folders_changed = false;
     after_watch(run);
 }
 
 static bool begin_watch(struct run *run, struct err *err)
 {
-    struct watch watch = {.made_ms = store_now(run->deps.store).ms};
+    struct store *store = run->deps.store;
+    struct watch watch = {.made_ms = store_now(store).ms, .way = way_of(run)};
 
     id_token(watch.secret);
     text_copy(run->secret, sizeof run->secret, watch.secret);
     text_copy(watch.mailbox, sizeof watch.mailbox, run->mailbox.id);
     return run_begin(run) && run_commit(run,
-                                        watch_end(run->deps.store, run->mailbox.id, "", err) &&
-                                            watch_add(run->deps.store, &watch, err),
+                                        watch_end_way(store, run->mailbox.id, watch.way, err) &&
+                                            watch_add(store, &watch, err),
                                         err);
 }
 
 static void ask_for_watch(struct run *run)
 {
     char url[LIMIT_URL];
-    const char *base = run->deps.callback_url;
+    const char *base = run->deps.watch.callback_url;
     const char **ids = calloc((size_t)run->folder_count + 1, sizeof *ids);
-    const char *slash = base[0] && base[strlen(base) - 1] == '/' ? "" : "/";
+    const char *slash = base && base[0] && base[strlen(base) - 1] == '/' ? "" : "/";
 
     for (int i = 0; ids && i < run->folder_count; i++)
         ids[i] = run->folders[i].id;
-    snprintf(url, sizeof url, "%s%s%s", base, slash, run->secret);
-    run->call = run->remote->ops->watch(run->remote, url, run->deps.status_minutes, ids,
-                                        ids ? (size_t)run->folder_count : 0, watch_came, run);
+    snprintf(url, sizeof url, "%s%s%s", base ? base : "", slash, run->secret);
+    const struct remote_watching how = {.url = run->deps.watch.stream ? NULL : url,
+                                        .status_minutes = run->deps.watch.status_minutes,
+                                        .stream = run->deps.watch.stream,
+                                        .folders = ids,
+                                        .count = ids ? (size_t)run->folder_count : 0};
+    run->call = run->remote->ops->watch(run->remote, &how, watch_came, run);
     run_check_call(run);
     free(ids);
 }
@@ -184,17 +215,18 @@ void run_watch(struct run *run)
     bool found;
     struct err err;
 
-    if (!run->deps.callback_url) {
+    if (!hears(run)) {
         after_watch(run);
         return;
     }
-    if (!watch_of_mailbox(run->deps.store, run->mailbox.id, &watch, &found, &err)) {
+    if (!watch_current(run->deps.store, run->mailbox.id, way_of(run), &watch, &found, &err)) {
         run_fail(run, &err);
         run_next(run, RUN_DONE);
         return;
     }
-    if (found && watch_is_live(run, &watch)) {
-        run->result.push = true;
+    run->result.subscribed = found && watch_is_live(run, &watch);
+    if (run->result.subscribed ||
+        (run->deps.watch.may && !run->deps.watch.may(run->mailbox.id, run->deps.watch.arg))) {
         after_watch(run);
         return;
     }

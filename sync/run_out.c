@@ -67,6 +67,7 @@ static bool begin_out(struct run *run, struct err *err)
 
 static void ref_came(const struct err *err, const struct remote_ref *ref, void *arg);
 static void removed(const struct err *err, void *arg);
+static void shown_came(const struct err *err, const struct remote_page *page, void *arg);
 
 static void create(struct run_work *work)
 {
@@ -88,7 +89,8 @@ static void create(struct run_work *work)
         .message_id = message->id,
         .creation = work->attempt.creation,
         .folder = work->target,
-        .subject = message->subject,
+        .generation = work->attempt.generation,
+        .subject = work->attempt.subject,
         .body = buf_str(&body),
         .item_class = run->deps.item_class,
         .from_number = message->from_number,
@@ -96,15 +98,26 @@ static void create(struct run_work *work)
         .from_address = message->from_address,
         .received = message->received,
         .duration_ms = message->duration_ms,
-        .read = message->read,
-        .urgent = message->urgent,
+        .read = work->attempt.read,
+        .urgent = work->attempt.urgent,
         .private = message->private,
         .audio_path = audio ? path : NULL,
         .audio_name = COMPOSE_AUDIO_NAME,
         .audio_type = COMPOSE_AUDIO_TYPE,
     };
-    run->call = run->remote->ops->create(run->remote, &item, ref_came, run);
+    if (work->step == STEP_STAGE)
+        run->call = run->remote->ops->stage(run->remote, &item, ref_came, run);
+    else
+        run->call = run->remote->ops->create(run->remote, &item, ref_came, run);
     buf_clear(&body);
+}
+
+static void publish(struct run_work *work)
+{
+    struct run *run = work->run;
+    const struct remote_staged staged = {.message_id = work->id, .item = work->attempt.winner};
+
+    run->call = run->remote->ops->publish(run->remote, &staged, work->target, shown_came, run);
 }
 
 static void start_call(struct run *run)
@@ -114,7 +127,9 @@ static void start_call(struct run *run)
 
     crash_point("run.before-request");
     switch (work->step) {
-    case STEP_CREATE: create(work); break;
+    case STEP_CREATE:
+    case STEP_STAGE: create(work); break;
+    case STEP_PUBLISH: publish(work); break;
     case STEP_SET:
         run->call = remote->ops->set(remote, work->item.id, work->item.version, &work->fields,
                                      ref_came, run);
@@ -202,6 +217,28 @@ static void ref_came(const struct err *err, const struct remote_ref *ref, void *
     answered(arg, err, ref);
 }
 
+/* What was staged is there, as a person may have changed it already. */
+static void shown_came(const struct err *err, const struct remote_page *page, void *arg)
+{
+    struct run *run = arg;
+    struct item_row *row = &run->work.item;
+
+    memset(row, 0, sizeof *row);
+    if (page && page->count > 0) {
+        const struct remote_item *item = &page->changes[0].item;
+        text_copy(row->id, sizeof row->id, item->id);
+        text_copy(row->version, sizeof row->version, item->version);
+        text_copy(row->message, sizeof row->message, run->work.id);
+        text_copy(row->creation, sizeof row->creation, item->creation);
+        text_copy(row->subject, sizeof row->subject, item->subject);
+        row->read = item->read;
+        row->urgent = item->urgent;
+        row->modified_ms = item->modified.ms;
+        row->created_ms = item->created.ms;
+    }
+    answered(run, err, NULL);
+}
+
 static void removed(const struct err *err, void *arg)
 {
     answered(arg, err, NULL);
@@ -235,7 +272,7 @@ static void end_out(struct run *run)
     }
     run->result.again = run->result.again || run->look_again;
     end_job(run);
-    run_next(run, RUN_DONE);
+    run_next(run, run->stop ? RUN_DONE : RUN_CLEAR);
 }
 
 void run_out(struct run *run)

@@ -13,10 +13,28 @@ enum {
     RUN_PASSES_IN_DOUBT = 2,
 };
 
-enum run_phase { RUN_FOLDERS, RUN_WATCH, RUN_IN, RUN_OUT, RUN_DONE };
+enum run_phase { RUN_FOLDERS, RUN_WATCH, RUN_IN, RUN_OUT, RUN_CLEAR, RUN_DONE };
 
 /* What a step asks of the other side. */
-enum run_step { STEP_NONE, STEP_SET, STEP_CREATE, STEP_MOVE, STEP_REMOVE, STEP_REMOVE_SURPLUS };
+enum run_step {
+    STEP_NONE,
+    STEP_SET,
+    STEP_CREATE,
+    STEP_STAGE,   /* the staged create: put it where nobody sees it */
+    STEP_PUBLISH, /* ... and show it */
+    STEP_MOVE,
+    STEP_REMOVE,
+    STEP_REMOVE_SURPLUS
+};
+
+/* What is known of a message on the other side. Large: one at a time, static. */
+struct run_facts {
+    struct item_row items[CHOOSE_ITEMS_MAX];
+    int item_count;
+    struct attempt attempts[CHOOSE_ATTEMPTS_MAX];
+    int attempt_count;
+    struct choice choice;
+};
 
 /* The message on its way out: one at a time, for a mailbox has one writer. */
 struct run_work {
@@ -69,6 +87,8 @@ struct run {
     int message_count, message_at, message_cap;
     struct run_work work;
     struct job job; /* id 0: none */
+    int cleared;    /* leftovers of staged creates that were dealt with */
+    struct attempt leftover;
 };
 
 /* run.c */
@@ -94,6 +114,25 @@ void run_out(struct run *run);
 /* run_decide.c (tx): read the facts of work->id, plan, take in what the other side changed, and
  * choose the next step. STEP_NONE: nothing is left to do, or it must wait. */
 bool run_decide(struct run_work *work, struct err *err);
+
+/* What the attempt had sent is what both sides last had in common. */
+void run_agree_on_attempt(struct run_work *work, const struct attempt *attempt);
+const char *run_root_folder(const struct run *run, enum remote_place place);
+/* Look again in so many milliseconds, if not sooner. */
+void run_wait(struct run *run, int64_t ms);
+
+/* run_stage.c (tx): the staged create, see there. */
+bool run_stage_must(const struct run *run, const struct run_facts *facts);
+bool run_stage_plan(struct run_work *work, struct run_facts *facts, struct err *err);
+bool run_stage_settle(struct run_work *work, struct run_facts *facts, bool *wait,
+                      struct err *err);
+bool run_stage_abandon(struct run_work *work, struct run_facts *facts, bool *wait,
+                       struct err *err);
+struct attempt *run_stage_under_way(struct run_facts *facts);
+bool run_stage_done(struct run_work *work, const struct remote_ref *ref, struct err *err);
+bool run_stage_failed(struct run_work *work, const struct err *said, struct err *err);
+/* Not in a transaction: the phase RUN_CLEAR. */
+void run_clear(struct run *run);
 
 /* run_record.c (tx): what came of the step. said->kind ERR_OK: it was done (ref: what the item
  * is called now; NULL for a removal). */

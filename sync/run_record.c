@@ -110,6 +110,8 @@ static bool record_done(struct run_work *work, const struct remote_ref *ref, str
                alarm_clear(store, ALARM_MESSAGE_SET_ASIDE, work->run->mailbox.id, work->id,
                            err) &&
                record_item(work, "", "created", err);
+    case STEP_STAGE:
+    case STEP_PUBLISH: return run_stage_done(work, ref, err);
     case STEP_MOVE:
         take_ref(work, ref);
         take_folder(work);
@@ -173,8 +175,12 @@ static bool record_failed(struct run_work *work, const struct err *said, struct 
 {
     struct run *run = work->run;
     struct store *store = run->deps.store;
+    bool staged = work->step == STEP_STAGE || work->step == STEP_PUBLISH;
     bool known;
 
+    if (staged)
+        return run_stage_failed(work, said, err) &&
+               (said->kind == ERR_GONE || !is_refusal(said) || run_refuse(work, said, err));
     if (work->step == STEP_CREATE && said->effect == ERR_EFFECT_NONE &&
         !attempt_close(store, work->attempt.creation, err))
         return false;

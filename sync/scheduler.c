@@ -8,19 +8,21 @@
 #include "base/text.h"
 #include "store/alarm.h"
 #include "store/mapping.h"
-#include "store/watch.h"
 #include "sync/account.h"
 #include "sync/outcome.h"
+#include "sync/subscriptions.h"
 
 enum {
-    POLL_SWEEP_MS = 60 * 1000, /* without callbacks each mailbox is looked at every minute */
-    FIRST_LOOK_MS = 20,        /* at start mailboxes are looked at this far apart */
-    WATCHDOG_MS = 30 * 1000,
+    FIRST_LOOK_MS = 20, /* at start mailboxes are looked at this far apart */
     SWEEP_JITTER_PERCENT = 10,
+    HOLD_JITTER_PERCENT = 20, /* later than a mailbox was told to come back, never sooner */
+    HOLD_JITTER_MAX_MS = 60 * 1000,
+    ACCOUNT_AGAIN_MS = 10 * 1000, /* an account failed, but is not held (yet) */
 };
 
 struct slot {
     struct scheduler *scheduler;
+    struct lane *lane;
     struct run *run; /* NULL: free */
     struct remote *remote;
     struct mailbox mailbox;
@@ -32,7 +34,9 @@ struct scheduler {
     struct scheduler_deps deps;
     char owner[LIMIT_UUID];
     struct rng rng;
-    struct loop_timer *poll, *watchdog;
+    struct loop_timer *poll;
+    struct subscriptions *subscriptions;
+    struct lanes lanes;
     struct slot *slots;
     int running;
     bool draining;
@@ -126,7 +130,7 @@ static bool write_alarms(struct slot *slot, const struct outcome *outcome, const
 }
 
 static bool write_state(struct slot *slot, const struct run_result *result,
-                        const struct outcome *outcome, struct err *err)
+                        const struct outcome *outcome, const char *notify, struct err *err)
 {
     struct store *store = slot->scheduler->deps.store;
     struct mailbox_state state;
@@ -141,34 +145,65 @@ static bool write_state(struct slot *slot, const struct run_result *result,
                   outcome->condition == MAILBOX_OK ? "" : result->err.text);
     }
     text_copy(state.last_error, sizeof state.last_error, result->err.text);
-    text_copy(state.notify, sizeof state.notify, result->push ? "push" : "poll");
+    text_copy(state.notify, sizeof state.notify, notify);
     state.last_run_ms = now;
     if (result->err.kind == ERR_OK)
         state.last_ok_ms = now;
     return mailbox_state_set(store, slot->mailbox.id, &state, err);
 }
 
+/* Never before the time that was asked for, and many mailboxes not at the same moment. */
+static int64_t later(struct scheduler *scheduler, int64_t delay_ms)
+{
+    int64_t most = delay_ms * HOLD_JITTER_PERCENT / 100;
+
+    if (most > HOLD_JITTER_MAX_MS)
+        most = HOLD_JITTER_MAX_MS;
+    return delay_ms + (int64_t)rng_below(&scheduler->rng, (uint64_t)most + 1);
+}
+
+/* Rows of an account that is held stay due: they are not claimed before it is well. */
+static int64_t account_delay(struct slot *slot, const struct outcome *outcome)
+{
+    int64_t delay = outcome->again_ms > ACCOUNT_AGAIN_MS ? outcome->again_ms : ACCOUNT_AGAIN_MS;
+
+    return lane_is_held(slot->lane) ? 0 : later(slot->scheduler, delay);
+}
+
 static bool write_queue(struct slot *slot, const struct run_result *result,
-                        const struct outcome *outcome, struct err *err)
+                        const struct outcome *outcome, int64_t sweep_ms, struct err *err)
 {
     struct scheduler *scheduler = slot->scheduler;
     struct store *store = scheduler->deps.store;
     const char *id = slot->mailbox.id;
-    int64_t sweep = result->push ? scheduler->deps.config->sync.sweep_ms : POLL_SWEEP_MS;
 
     if (!outcome->again)
         return queue_done(store, scheduler->owner, id, err) &&
                (outcome->condition == MAILBOX_SUSPENDED ||
                 queue_push(store, id, QUEUE_SWEEP,
-                           rng_jitter(&scheduler->rng, sweep, SWEEP_JITTER_PERCENT), err));
+                           rng_jitter(&scheduler->rng, sweep_ms, SWEEP_JITTER_PERCENT), err));
+    if (outcome->of_account)
+        return queue_give_back(store, scheduler->owner, id, account_delay(slot, outcome),
+                               result->err.text, err);
     int64_t delay = outcome->again_ms;
     if (!delay || (outcome->hold && result->err.when == ERR_WHEN_BACK_OFF)) {
         int64_t own = queue_back_off(slot->attempts, &scheduler->rng);
         delay = delay > own ? delay : own;
     }
+    if (outcome->hold)
+        delay = later(scheduler, delay);
     return queue_again(store, scheduler->owner, id, delay, outcome->count_attempt,
                        result->err.text, err) &&
            (!outcome->hold || queue_not_before(store, id, store_now(store).ms + delay, err));
+}
+
+/* Nothing is under way any more: nobody needs to tell us of changes either. */
+static void drained(struct scheduler *scheduler)
+{
+    loop_fn *idle = scheduler->idle;
+
+    scheduler->idle = NULL;
+    subscriptions_stop(scheduler->subscriptions, idle, scheduler->idle_arg);
 }
 
 static void release(struct slot *slot)
@@ -179,9 +214,7 @@ static void release(struct slot *slot)
     remote_free(&slot->remote);
     scheduler->running--;
     if (scheduler->draining && scheduler->running == 0 && scheduler->idle) {
-        loop_fn *idle = scheduler->idle;
-        scheduler->idle = NULL;
-        idle(scheduler->idle_arg);
+        drained(scheduler);
         return;
     }
     loop_timer_set(scheduler->poll, 0);
@@ -192,45 +225,54 @@ static void ended(const struct run_result *result, void *arg)
     struct slot *slot = arg;
     struct scheduler *scheduler = slot->scheduler;
     struct outcome outcome = outcome_of(result);
+    struct subscriptions_said said;
     struct err err;
 
     report(slot, result);
+    lanes_look(&scheduler->lanes, loop_now(scheduler->deps.loop));
+    lane_ended(&scheduler->lanes, slot->lane, outcome.of_account,
+               loop_now(scheduler->deps.loop));
+    subscriptions_after(scheduler->subscriptions, &slot->mailbox, result->subscribed, &said);
     if (outcome.fatal)
         give_up(scheduler, &result->err);
     else if (begin(scheduler))
         commit(scheduler,
-               write_state(slot, result, &outcome, &err) &&
+               write_state(slot, result, &outcome, said.text, &err) &&
                    write_alarms(slot, &outcome, result->err.text, &err) &&
-                   write_queue(slot, result, &outcome, &err),
+                   write_queue(slot, result, &outcome, said.sweep_ms, &err),
                &err);
     release(slot);
 }
 
 /* ---- before a run ---- */
 
-static struct slot *free_slot(struct scheduler *scheduler)
+/* There is one: the lane had room when the mailbox was claimed. */
+static struct slot *free_slot(struct scheduler *scheduler, struct lane *lane)
 {
-    for (int i = 0; i < scheduler->deps.max_runs; i++) {
-        if (!scheduler->slots[i].run)
+    for (int i = 0; i < scheduler->lanes.runs; i++) {
+        if (scheduler->slots[i].lane == lane && !scheduler->slots[i].run)
             return &scheduler->slots[i];
     }
     return NULL;
+}
+
+static bool may_claim(const char *exchange, void *arg)
+{
+    struct scheduler *scheduler = arg;
+    const struct lane *lane = lanes_of(&scheduler->lanes, scheduler->deps.config, exchange);
+
+    return lane_may_start(lane, loop_now(scheduler->deps.loop));
 }
 
 static struct run_deps run_deps_for(struct scheduler *scheduler,
                                     const struct config_exchange *exchange)
 {
     const struct config *config = scheduler->deps.config;
-    bool push = exchange->callback_url && config->notify.listen &&
-                strcmp(exchange->notify, "poll") != 0;
-
     return (struct run_deps){
         .loop = scheduler->deps.loop,
         .store = scheduler->deps.store,
         .log = scheduler->deps.log,
         .item_class = exchange->item_class,
-        .callback_url = push ? exchange->callback_url : NULL,
-        .status_minutes = (int)config->sync.status_minutes,
         .in_doubt_ms = account_in_doubt_ms(exchange),
         .sent_items = config->sync.sent_items,
         .guard_count = config->sync.guard_count,
@@ -243,9 +285,10 @@ static void fail_start(struct slot *slot, struct err *err)
 {
     struct run_result result = {.err = *err, .again = true, .count_attempt = true};
 
-    result.err.scope = ERR_SCOPE_ACCOUNT;
+    result.err.scope = ERR_SCOPE_MAILBOX;
     result.err.when = ERR_WHEN_NEVER;
     slot->scheduler->running++;
+    lane_started(slot->lane);
     ended(&result, slot);
 }
 
@@ -269,6 +312,7 @@ static void start(struct slot *slot, const struct queue_claim *claim)
         return;
     }
     struct run_deps deps = run_deps_for(scheduler, exchange);
+    subscriptions_order(scheduler->subscriptions, &slot->mailbox, &deps.watch);
     slot->run = run_start(&deps, slot->remote, &slot->mailbox, claim->reasons, ended, slot);
     if (!slot->run) {
         err_set(&err, ERR_SYSTEM, "out of memory");
@@ -276,46 +320,97 @@ static void start(struct slot *slot, const struct queue_claim *claim)
         return;
     }
     scheduler->running++;
+    lane_started(slot->lane);
 }
 
 /* Claim one mailbox. *runnable false: it was claimed and let go again, nothing to run. */
-static bool claim_one(struct scheduler *scheduler, struct slot *slot, struct queue_claim *claim,
-                      bool *found, bool *runnable, struct err *err)
+static bool claim_one(struct scheduler *scheduler, struct mailbox *mailbox,
+                      struct queue_claim *claim, bool *runnable, struct err *err)
 {
+    const struct queue_claimer claimer = {scheduler->owner, may_claim, scheduler};
     struct store *store = scheduler->deps.store;
     struct mailbox_state state;
+    bool found = false;
 
     *runnable = false;
-    if (!queue_claim_next(store, scheduler->owner, claim, found, err) || !*found)
-        return err->kind == ERR_OK || *found;
-    if (!mailbox_get(store, claim->mailbox, &slot->mailbox, err))
+    if (!queue_claim_next(store, &claimer, claim, &found, err) || !found)
+        return err->kind == ERR_OK || found;
+    if (!mailbox_get(store, claim->mailbox, mailbox, err))
         return err->kind == ERR_NO_MAILBOX &&
                queue_done(store, scheduler->owner, claim->mailbox, err);
     if (!mailbox_state_get(store, claim->mailbox, &state, err))
         return false;
-    *runnable = scheduler->deps.config->sync.single_inbox && slot->mailbox.single_inbox &&
-                !slot->mailbox.removed && state.condition != MAILBOX_SUSPENDED;
+    *runnable = scheduler->deps.config->sync.single_inbox && mailbox->single_inbox &&
+                !mailbox->removed && state.condition != MAILBOX_SUSPENDED;
     return *runnable || queue_done(store, scheduler->owner, claim->mailbox, err);
 }
 
 /* Start what is due while there is room. False: nothing (more) is due. */
 static bool start_next(struct scheduler *scheduler)
 {
-    struct slot *slot = free_slot(scheduler);
-    struct queue_claim claim;
-    bool found = false, runnable = false;
+    const struct queue_claimer claimer = {scheduler->owner, may_claim, scheduler};
+    struct queue_claim claim = {.mailbox = ""};
+    struct mailbox mailbox;
+    bool runnable = false;
     int64_t due;
     struct err err;
 
     err_clear(&err);
-    if (!slot || !queue_next_due(scheduler->deps.store, &due, &err) || !due ||
+    if (!queue_next_due(scheduler->deps.store, &claimer, &due, &err) || !due ||
         due > store_now(scheduler->deps.store).ms || !begin(scheduler))
         return false;
-    if (!commit(scheduler, claim_one(scheduler, slot, &claim, &found, &runnable, &err), &err))
+    if (!commit(scheduler, claim_one(scheduler, &mailbox, &claim, &runnable, &err), &err))
         return false;
-    if (runnable)
+    if (runnable) {
+        struct lane *lane =
+            lanes_of(&scheduler->lanes, scheduler->deps.config, mailbox.exchange);
+        struct slot *slot = free_slot(scheduler, lane);
+        slot->mailbox = mailbox;
         start(slot, &claim);
-    return found;
+    }
+    return claim.mailbox[0] != '\0';
+}
+
+/* ---- accounts ---- */
+
+static bool write_alarm(struct scheduler *scheduler, const struct lane *lane,
+                        enum lane_alarm wanted, struct err *err)
+{
+    static const char *const names[] = {[LANE_UNAVAILABLE] = ALARM_EXCHANGE_UNAVAILABLE,
+                                        [LANE_REFUSED] = ALARM_ACCOUNT_REFUSED};
+    struct store *store = scheduler->deps.store;
+    char text[LIMIT_REASON];
+
+    for (enum lane_alarm alarm = LANE_UNAVAILABLE; alarm <= LANE_REFUSED; alarm++) {
+        if (alarm != wanted && !alarm_clear(store, names[alarm], "", lane->exchange->name, err))
+            return false;
+    }
+    if (wanted == LANE_QUIET)
+        return true;
+    snprintf(text, sizeof text,
+             wanted == LANE_REFUSED ? "Exchange %s refuses the account, which is tried once an "
+                                      "hour, or at once with a new password file: %.340s"
+                                    : "Exchange %s cannot be reached: %.420s",
+             lane->exchange->name, lane->health.cause);
+    return alarm_raise(store, names[wanted], "", lane->exchange->name, text, err);
+}
+
+/* Alarms follow how the accounts stand: written when that changes, not oftener. */
+static void look_at_accounts(struct scheduler *scheduler)
+{
+    struct mono now = loop_now(scheduler->deps.loop);
+    struct err err;
+
+    lanes_look(&scheduler->lanes, now);
+    for (int i = 0; i < scheduler->lanes.count; i++) {
+        struct lane *lane = &scheduler->lanes.lane[i];
+        enum lane_alarm wanted = lane_wants_alarm(lane, now);
+        if (!scheduler->deps.health || !lane->exchange || wanted == lane->alarm ||
+            !begin(scheduler))
+            continue;
+        if (commit(scheduler, write_alarm(scheduler, lane, wanted, &err), &err))
+            lane->alarm = wanted;
+    }
 }
 
 static void look(void *arg)
@@ -325,54 +420,14 @@ static void look(void *arg)
 
     if (scheduler->draining)
         return;
-    while (start_next(scheduler)) {
+    look_at_accounts(scheduler);
+    while (!scheduler->draining && start_next(scheduler)) {
     }
     if (scheduler->draining)
         return;
     if (!store_checkpoint(scheduler->deps.store, &err) && err.kind == ERR_IO)
         give_up(scheduler, &err);
     loop_timer_set(scheduler->poll, TIME_POLL_MS);
-}
-
-/* ---- subscriptions that fell silent ---- */
-
-struct silent {
-    struct scheduler *scheduler;
-    int64_t before_ms;
-    int count;
-    char mailbox[64][LIMIT_UUID];
-};
-
-static bool find_silent(const struct watch *watch, void *arg)
-{
-    struct silent *silent = arg;
-    int64_t heard = watch->heard_ms > watch->made_ms ? watch->heard_ms : watch->made_ms;
-
-    if (!watch->ended && heard < silent->before_ms)
-        text_copy(silent->mailbox[silent->count++], LIMIT_UUID, watch->mailbox);
-    return silent->count < 64;
-}
-
-static void watch_over(void *arg)
-{
-    struct scheduler *scheduler = arg;
-    struct store *store = scheduler->deps.store;
-    struct silent silent = {.scheduler = scheduler};
-    struct err err;
-
-    loop_timer_set(scheduler->watchdog, WATCHDOG_MS);
-    silent.before_ms =
-        store_now(store).ms - 2 * 60000 * scheduler->deps.config->sync.status_minutes;
-    if (scheduler->draining || !watch_each(store, find_silent, &silent, &err) ||
-        !silent.count || !begin(scheduler))
-        return;
-    bool ok = true;
-    for (int i = 0; ok && i < silent.count; i++)
-        ok = watch_end(store, silent.mailbox[i], "", &err) &&
-             queue_push(store, silent.mailbox[i], QUEUE_NOTIFICATION, 0, &err);
-    if (commit(scheduler, ok, &err))
-        log_info(scheduler->deps.log, "%d subscriptions fell silent; subscribing again",
-                 silent.count);
 }
 
 /* ---- life ---- */
@@ -434,6 +489,45 @@ static bool look_at_all(struct scheduler *scheduler, struct err *err)
     return ok;
 }
 
+static void wake(void *arg)
+{
+    scheduler_poke(arg);
+}
+
+static struct subscriptions *open_subscriptions(struct scheduler *scheduler, struct err *err)
+{
+    const struct scheduler_deps *deps = &scheduler->deps;
+    const struct subscriptions_deps own = {
+        .loop = deps->loop,
+        .store = deps->store,
+        .config = deps->config,
+        .log = deps->log,
+        .seed = deps->seed + 1,
+        .open_remote = deps->open_remote,
+        .open_stream = deps->open_stream,
+        .arg = deps->arg,
+        .wake = wake,
+        .wake_arg = scheduler,
+    };
+
+    return subscriptions_new(&own, err);
+}
+
+static void open_slots(struct scheduler *scheduler)
+{
+    const struct scheduler_deps *deps = &scheduler->deps;
+    struct lanes *lanes = &scheduler->lanes;
+    int at = 0;
+
+    lanes_init(lanes, deps->config, deps->max_runs, deps->health, deps->arg);
+    scheduler->slots = calloc((size_t)lanes->runs, sizeof *scheduler->slots);
+    for (int i = 0; scheduler->slots && i < lanes->count; i++) {
+        for (int n = 0; n < lanes->lane[i].share; n++)
+            scheduler->slots[at++] =
+                (struct slot){.scheduler = scheduler, .lane = &lanes->lane[i]};
+    }
+}
+
 struct scheduler *scheduler_new(const struct scheduler_deps *deps, struct err *err)
 {
     struct scheduler *scheduler = calloc(1, sizeof *scheduler);
@@ -444,21 +538,18 @@ struct scheduler *scheduler_new(const struct scheduler_deps *deps, struct err *e
     scheduler->deps = *deps;
     scheduler->rng = rng_seed(deps->seed);
     id_new(scheduler->owner);
-    scheduler->slots = calloc((size_t)deps->max_runs, sizeof *scheduler->slots);
+    open_slots(scheduler);
     scheduler->poll = loop_timer_new(deps->loop, look, scheduler);
-    scheduler->watchdog = loop_timer_new(deps->loop, watch_over, scheduler);
     err_clear(err);
-    if (!scheduler->slots || !scheduler->poll || !scheduler->watchdog ||
+    scheduler->subscriptions = open_subscriptions(scheduler, err);
+    if (!scheduler->slots || !scheduler->poll || !scheduler->subscriptions ||
         !look_at_all(scheduler, err)) {
         if (err->kind == ERR_OK)
             err_set(err, ERR_SYSTEM, "out of memory");
         scheduler_free(&scheduler);
         return NULL;
     }
-    for (int i = 0; i < deps->max_runs; i++)
-        scheduler->slots[i].scheduler = scheduler;
     loop_timer_set(scheduler->poll, 0);
-    loop_timer_set(scheduler->watchdog, WATCHDOG_MS);
     return scheduler;
 }
 
@@ -478,10 +569,8 @@ void scheduler_drain(struct scheduler *scheduler, loop_fn *idle, void *arg)
     scheduler->draining = true;
     scheduler->idle = idle;
     scheduler->idle_arg = arg;
-    if (scheduler->running == 0) {
-        scheduler->idle = NULL;
-        idle(arg);
-    }
+    if (scheduler->running == 0)
+        drained(scheduler);
 }
 
 void scheduler_free(struct scheduler **scheduler)
@@ -489,12 +578,12 @@ void scheduler_free(struct scheduler **scheduler)
     struct scheduler *s = *scheduler;
 
     if (s) {
-        for (int i = 0; s->slots && i < s->deps.max_runs; i++) {
+        for (int i = 0; s->slots && i < s->lanes.runs; i++) {
             run_cancel(&s->slots[i].run);
             remote_free(&s->slots[i].remote);
         }
         loop_timer_free(&s->poll);
-        loop_timer_free(&s->watchdog);
+        subscriptions_free(&s->subscriptions);
         free(s->slots);
         free(s);
     }

@@ -10,13 +10,14 @@
 #include "base/id.h"
 #include "base/poke.h"
 #include "base/service.h"
+#include "ews/record.h"
+#include "ews/ews_stream.h"
 #include "ews/transport.h"
 #include "store/audio.h"
 #include "sync/account.h"
 #include "sync/scheduler.h"
 
 enum {
-    RUNS_PER_CONNECTION = 2, /* runs wait for their disk, too */
     DRAIN_MS = TIME_STOP_MS * 7 / 10,
     COLLECT_MS = 3600 * 1000,
 };
@@ -25,11 +26,12 @@ static_assert((int)DRAIN_MS < (int)TIME_STOP_MS,
               "drained before the supervisor loses its patience");
 
 struct program {
+    const char *record_dir; /* where what Exchange says is written down; NULL: nowhere */
     struct config *config;
     struct loop *loop;
     struct store *store;
     struct transport *transport;
-    struct ews_account *accounts[CONFIG_EXCHANGES_MAX];
+    struct account *accounts[CONFIG_EXCHANGES_MAX];
     struct scheduler *scheduler;
     struct poke *poke;
     struct service *service;
@@ -46,10 +48,39 @@ static struct remote *open_remote(const struct mailbox *mailbox, void *arg, stru
         config_exchange(program->config, mailbox->exchange);
     size_t index = (size_t)(exchange - program->config->exchange);
 
-    struct remote *remote = ews_remote_new(program->accounts[index], mailbox->smtp);
+    struct remote *remote =
+        ews_remote_new(account_ews(program->accounts[index]), mailbox->smtp);
     if (!remote)
         err_set(err, ERR_SYSTEM, "out of memory");
     return remote;
+}
+
+static struct remote_stream *open_stream(const struct config_exchange *exchange,
+                                         const char *anchor, remote_stream_fn *fn, void *fn_arg,
+                                         void *arg)
+{
+    struct program *program = arg;
+    size_t index = (size_t)(exchange - program->config->exchange);
+
+    return ews_stream_new(account_ews(program->accounts[index]), anchor, fn, fn_arg);
+}
+
+static void health(const struct config_exchange *exchange, struct ews_health *health, void *arg)
+{
+    struct program *program = arg;
+    struct account *account = program->accounts[exchange - program->config->exchange];
+
+    *health = (struct ews_health){.state = PACE_OPEN};
+    if (account)
+        account_health(account, health);
+}
+
+static void account_changed(void *arg)
+{
+    struct program *program = arg;
+
+    if (program->scheduler)
+        scheduler_poke(program->scheduler);
 }
 
 static void count(const char *counter, long add, void *arg)
@@ -115,16 +146,17 @@ static void collect(void *arg)
         log_info(&root, "removed %lld audio files that no message names", (long long)removed);
 }
 
-static bool open_accounts(struct program *program, int *connections, struct err *err)
+static bool open_accounts(struct program *program, struct err *err)
 {
-    *connections = 0;
+    const struct account_deps deps = {program->loop, program->transport, program->store, &root};
+
     for (size_t i = 0;
          program->config->sync.single_inbox && i < program->config->exchange_count; i++) {
         const struct config_exchange *exchange = &program->config->exchange[i];
-        program->accounts[i] = account_open(program->loop, program->transport, exchange, err);
+        program->accounts[i] = account_open(&deps, exchange, err);
         if (!program->accounts[i])
             return false;
-        *connections += (int)exchange->connections;
+        ews_account_watch(account_ews(program->accounts[i]), account_changed, program);
     }
     return true;
 }
@@ -140,24 +172,67 @@ static bool open_store(struct program *program, struct err *err)
     return program->store != NULL;
 }
 
+static bool open_transport(struct program *program, struct err *err)
+{
+    program->transport = transport_curl_new(program->loop, err);
+    if (!program->transport || !program->record_dir)
+        return program->transport != NULL;
+    struct transport *record = record_new(program->transport, program->record_dir, &root, err);
+    if (!record)
+        return false;
+    program->transport = record;
+    log_warning(&root, "what Exchange says is written into %s until this ends",
+                program->record_dir);
+    return true;
+}
+
+/* What each account needs of this machine, before anybody is asked. */
+static bool check_accounts(const struct config *config, struct loop *loop, struct err *err)
+{
+    char text[512];
+
+    transport_curl_describe(text, sizeof text);
+    log_info(&root, "%s", text);
+    for (size_t i = 0; i < config->exchange_count; i++) {
+        if (!account_check(loop, &config->exchange[i], &root, err))
+            return false;
+    }
+    return true;
+}
+
+/* Asked for by sibd -n. */
+static int check(const char *config_path)
+{
+    struct err err;
+    struct config *config = config_load(config_path, &err);
+    struct loop *loop = config ? loop_system_new(&err) : NULL;
+    bool ok = loop && check_accounts(config, loop, &err);
+
+    if (!ok)
+        log_error(&root, "%s", err.text);
+    loop_free(&loop);
+    config_free(&config);
+    return ok ? EX_OK : EX_CONFIG;
+}
+
 static bool open_all(struct program *program, struct err *err)
 {
-    int connections;
-
     program->loop = loop_system_new(err);
     if (!program->loop || !open_store(program, err))
         return false;
-    program->transport = transport_curl_new(program->loop, err);
-    if (!program->transport || !open_accounts(program, &connections, err))
+    if ((program->config->sync.single_inbox &&
+         !check_accounts(program->config, program->loop, err)) ||
+        !open_transport(program, err) || !open_accounts(program, err))
         return false;
     const struct scheduler_deps deps = {
         .loop = program->loop,
         .store = program->store,
         .config = program->config,
         .log = &root,
-        .max_runs = (connections ? connections : 1) * RUNS_PER_CONNECTION,
         .seed = (uint64_t)clock_wall().ms,
         .open_remote = open_remote,
+        .open_stream = open_stream,
+        .health = health,
         .count = count,
         .fatal = fatal,
         .arg = program,
@@ -181,7 +256,7 @@ static void close_all(struct program *program)
     scheduler_free(&program->scheduler);
     service_free(&program->service);
     for (size_t i = 0; i < CONFIG_EXCHANGES_MAX; i++)
-        ews_account_free(&program->accounts[i]);
+        account_close(&program->accounts[i]);
     transport_free(&program->transport);
     store_close(&program->store);
     if (program->loop) {
@@ -192,9 +267,9 @@ static void close_all(struct program *program)
     config_free(&program->config);
 }
 
-static int run(const char *config_path)
+static int run(const char *config_path, const char *record_dir)
 {
-    struct program program = {0};
+    struct program program = {.record_dir = record_dir};
     struct err err;
 
     program.config = config_load(config_path, &err);
@@ -223,23 +298,35 @@ static int run(const char *config_path)
 static void usage(FILE *out)
 {
     fprintf(out,
-            "usage: sib-sync -c FILE\n"
+            "usage: sib-sync [-c FILE] [-n] [--record DIR]\n"
             "Mailbox Sync: keeps voice messages and Exchange mailboxes the same. Started by "
             "sibd.\n"
-            "  -c FILE  configuration (default " CONFIG_DEFAULT_PATH ")\n"
-            "  -h       this help\n"
-            "  -V       version\n");
+            "  -c FILE       configuration (default " CONFIG_DEFAULT_PATH ")\n"
+            "  -n            check the accounts, say what libcurl here cannot do, and exit\n"
+            "  --record DIR  write what Exchange answers into DIR, without secrets, addresses\n"
+            "                and audio\n"
+            "  -h            this help\n"
+            "  -V            version\n");
 }
+
+enum { OPTION_RECORD = 256 };
+static const struct option options[] = {{"record", required_argument, NULL, OPTION_RECORD},
+                                        {"help", no_argument, NULL, 'h'},
+                                        {"version", no_argument, NULL, 'V'},
+                                        {0}};
 
 int main(int argc, char **argv)
 {
-    const char *config_path = CONFIG_DEFAULT_PATH;
+    const char *config_path = CONFIG_DEFAULT_PATH, *record_dir = NULL;
+    bool only_check = false;
     int option;
 
     signal(SIGPIPE, SIG_IGN);
-    while ((option = getopt(argc, argv, "c:hV")) != -1) {
+    while ((option = getopt_long(argc, argv, "c:nhV", options, NULL)) != -1) {
         switch (option) {
         case 'c': config_path = optarg; break;
+        case 'n': only_check = true; break;
+        case OPTION_RECORD: record_dir = optarg; break;
         case 'h': usage(stdout); return EX_OK;
         case 'V': printf("sib-sync %s\n", SIB_VERSION); return EX_OK;
         default: usage(stderr); return EX_USAGE;
@@ -249,5 +336,5 @@ int main(int argc, char **argv)
         usage(stderr);
         return EX_USAGE;
     }
-    return run(config_path);
+    return only_check ? check(config_path) : run(config_path, record_dir);
 }

@@ -115,5 +115,6 @@ void bench_drain(const struct bench_options *options);
 void bench_notify(const struct bench_options *options);
 void bench_resync(const struct bench_options *options);
 void bench_idle(const struct bench_options *options);
+void bench_requests(const struct bench_options *options);
 
 #endif

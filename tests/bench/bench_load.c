@@ -37,6 +37,7 @@ static void open_lane(struct lane *lane, const struct bench_load *load,
     curl_easy_setopt(lane->easy, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(lane->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(lane->easy, CURLOPT_PROXY, "");
+    curl_easy_setopt(lane->easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(lane->easy, CURLOPT_UPLOAD_BUFFERSIZE, 128L * 1024);
     curl_easy_setopt(lane->easy, CURLOPT_WRITEFUNCTION, take);
     curl_easy_setopt(lane->easy, CURLOPT_WRITEDATA, lane);

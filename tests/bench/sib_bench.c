@@ -15,13 +15,13 @@ static const struct {
     void (*run)(const struct bench_options *options);
 } measurements[] = {
     {"deposit", bench_deposit}, {"drain", bench_drain}, {"notify", bench_notify},
-    {"resync", bench_resync},   {"idle", bench_idle},
+    {"resync", bench_resync},   {"idle", bench_idle},   {"requests", bench_requests},
 };
 enum { MEASUREMENTS = sizeof measurements / sizeof measurements[0] };
 
 static const char usage[] =
     "Usage: sib-bench [OPTION]... [MEASUREMENT]...\n"
-    "Measurements: deposit, drain, notify, resync, idle (all when none is named).\n"
+    "Measurements: deposit, drain, notify, resync, idle, requests (all when none is named).\n"
     "  --folder DIR          on the disk to be measured\n"
     "  --programs DIR        where sib-sync and the others are\n"
     "  --fixtures DIR        voice messages\n"

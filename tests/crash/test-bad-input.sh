@@ -171,7 +171,7 @@ test_says() {
 }
 test_says an_exchange_that_is_not_there_is_said $EX_UNAVAILABLE 'FAILED.*connection.*url' sib.conf
 start_exchange --fault html
-test_says a_log_in_page_instead_of_an_answer_is_said $EX_CONFIG "FAILED.*sign-in.*web page" sib.conf
+test_says a_log_in_page_instead_of_an_answer_is_said $EX_CONFIG "FAILED.*authentication.*web page" sib.conf
 stop_process "$exchange_pid"
 exchange_pid=
 
@@ -182,9 +182,9 @@ if command -v openssl >/dev/null &&
     sed 's|^url = http:|url = https:|' "$dir/sib.conf" >"$dir/tls.conf"
     test_says a_certificate_that_does_not_verify_names_the_key_to_set $EX_CONFIG "ca-file" tls.conf
     sed "s|^auth = basic|&\nca-file = $dir/tls.pem|" "$dir/tls.conf" >"$dir/ca.conf"
-    test_says with_that_key_it_works 0 'ok.*sign-in.*certificate is good' ca.conf
+    test_says with_that_key_it_works 0 'ok.*TLS.*certificate is good' ca.conf
     sed "s|^auth = basic|&\nverify = no|" "$dir/tls.conf" >"$dir/noverify.conf"
-    test_says without_verifying_it_says_so 0 'ok.*sign-in.*NOT checked' noverify.conf
+    test_says without_verifying_it_says_so 0 'ok.*TLS.*NOT checked' noverify.conf
     stop_process "$exchange_pid"
     exchange_pid=
 else

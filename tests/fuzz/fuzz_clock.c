@@ -1,4 +1,5 @@
-/* Times and durations as texts: what is read and written again is the same. */
+/* Times and durations as texts: what is read and written again is the same.
+ * run: -max_len=64 -dict=none */
 #include <stdlib.h>
 #include <string.h>
 

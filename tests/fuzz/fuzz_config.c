@@ -1,4 +1,5 @@
-/* The configuration file: what is accepted is complete and in range. */
+/* The configuration file: what is accepted is complete and in range.
+ * run: -max_len=4096 */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,8 +9,9 @@
 
 static void check_exchange(const struct config_exchange *exchange)
 {
-    fuzz_check(exchange->name && exchange->url && exchange->auth && exchange->notify);
-    fuzz_check(strncmp(exchange->url, "http", 4) == 0);
+    fuzz_check(exchange->name && exchange->auth && exchange->notify);
+    fuzz_check(exchange->autodiscover == !exchange->url);
+    fuzz_check(exchange->autodiscover || strncmp(exchange->url, "http", 4) == 0);
     fuzz_check(exchange->connections >= 1 && exchange->connections <= LIMIT_CONNECTIONS);
     fuzz_check(exchange->request_timeout_ms > 0);
     fuzz_check(!exchange->password_file || exchange->password_file[0] == '/');

@@ -1,5 +1,6 @@
 /* Audio that arrives as base64 in pieces: the file is what another decoder makes of it, or is
- * not there. */
+ * not there.
+ * run: -max_len=5000 -dict=none */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,14 +1,45 @@
-/* The readers of Exchange's answers: what they hand out is within its limits. */
+/* The readers of Exchange's answers: what they hand out is within its limits, and an error says
+ * all that the callers decide by. */
+#include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/xml.h"
+#include "ews/ews_error.h"
+#include "ews/ews_names.h"
 #include "ews/response.h"
+#include "ews/response_stage.h"
+#include "ews/response_stream.h"
 #include "ews/soap.h"
 #include "tests/fuzz/fuzz_targets.h"
 
 static const enum remote_place all_places[] = {REMOTE_INBOX, REMOTE_DELETED, REMOTE_JUNK,
                                                REMOTE_SENT};
 enum { PLACES = sizeof all_places / sizeof all_places[0] };
+
+enum { COPIES_MAX = 8, READERS = 19, ANY_ANSWER = 12, BEGINNINGS = 24 };
+
+static void check_code(const char *code)
+{
+    for (; *code; code++)
+        fuzz_check(isalnum((unsigned char)*code) || strchr("._:-? ", *code));
+}
+
+/* What holds of every verdict about an answer, good or bad. */
+static void check_verdict(bool ok, const struct err *err)
+{
+    fuzz_check_result(ok, err);
+    fuzz_check(ok == (err->kind == ERR_OK));
+    if (ok)
+        return;
+    fuzz_check(err->scope <= ERR_SCOPE_SERVICE && err->when <= ERR_WHEN_NEVER);
+    fuzz_check(err->effect == ERR_EFFECT_NONE || err->effect == ERR_EFFECT_UNKNOWN);
+    fuzz_check(err->back_off_ms >= 0 && err->back_off_ms <= TIME_BACK_OFF_MAX_MS);
+    fuzz_check(!err->back_off_ms || err->when == ERR_WHEN_BACK_OFF);
+    fuzz_check(err->kind != ERR_PROTOCOL || err->effect == ERR_EFFECT_UNKNOWN);
+    fuzz_check(!ews_error_is_moved(err) || !ews_error_is_throttled(err));
+    check_code(err->code);
+}
 
 static void check_id(const char *id)
 {
@@ -41,7 +72,7 @@ static void get_folders(const struct xml_node *root, size_t count)
     struct err err = {0};
 
     bool ok = response_get_folders(root, all_places, count, &folders, &err);
-    fuzz_check_result(ok, &err);
+    check_verdict(ok, &err);
     fuzz_check(folders.count <= count);
     check_folders(&folders);
     response_folders_clear(&folders);
@@ -54,7 +85,7 @@ static void find_folders(const struct xml_node *root, long offset)
     long next = 0;
 
     bool ok = response_find_folders(root, REMOTE_BELOW, offset, &folders, &next, &err);
-    fuzz_check_result(ok, &err);
+    check_verdict(ok, &err);
     fuzz_check(!ok || next == -1 || next > offset); /* paging comes to an end */
     check_folders(&folders);
     response_folders_clear(&folders);
@@ -67,7 +98,7 @@ static void changes(const struct xml_node *root,
     struct err err = {0};
 
     bool ok = read(root, &page, &err);
-    fuzz_check_result(ok, &err);
+    check_verdict(ok, &err);
     if (ok)
         check_page(&page);
     response_page_clear(&page);
@@ -80,7 +111,7 @@ static void ref(const struct xml_node *root, const char *name)
     int attachments;
 
     bool ok = response_ref(root, name, &written, &attachments, &err);
-    fuzz_check_result(ok, &err);
+    check_verdict(ok, &err);
     fuzz_check(attachments >= 0);
     if (ok)
         check_id(written.id);
@@ -89,7 +120,9 @@ static void ref(const struct xml_node *root, const char *name)
 static void done(const struct xml_node *root, const char *name)
 {
     struct err err = {0};
-    fuzz_check_result(response_done(root, name, &err), &err);
+    bool ok = response_done(root, name, &err);
+
+    check_verdict(ok, &err);
 }
 
 static void subscribe(const struct xml_node *root)
@@ -98,7 +131,7 @@ static void subscribe(const struct xml_node *root)
     struct err err = {0};
 
     bool ok = response_subscribe(root, &subscription, &err);
-    fuzz_check_result(ok, &err);
+    check_verdict(ok, &err);
     if (ok)
         check_id(subscription);
 }
@@ -110,17 +143,144 @@ static void attachments(const struct xml_node *root)
     struct err err = {0};
 
     bool ok = response_attachments(root, &audio, &total, &err);
-    fuzz_check_result(ok, &err);
+    check_verdict(ok, &err);
     if (ok && audio)
         check_id(audio);
     fuzz_check(!ok || !audio || total > 0);
 }
 
+static void create_folder(const struct xml_node *root)
+{
+    const char *id;
+    struct err err = {0};
+
+    bool ok = response_create_folder(root, &id, &err);
+    check_verdict(ok, &err);
+    if (ok)
+        check_id(id);
+}
+
+static void find_hidden(const struct xml_node *root)
+{
+    struct response_hidden found;
+    struct err err = {0};
+    long next = 0;
+
+    bool ok = response_find_hidden(root, "name", 0, &found, &next, &err);
+    check_verdict(ok, &err);
+    fuzz_check(!ok || next == -1 || next > 0);
+    if (ok && found.id)
+        check_id(found.id);
+}
+
+static void find_copies(const struct xml_node *root)
+{
+    struct remote_item items[COPIES_MAX];
+    struct err err = {0};
+    int count = 0;
+    bool more;
+
+    bool ok = response_find_copies(root, "uuid", items, COPIES_MAX, &count, &more, &err);
+    check_verdict(ok, &err);
+    fuzz_check(count >= 0 && count <= COPIES_MAX);
+    for (int i = 0; ok && i < count; i++)
+        check_id(items[i].id);
+}
+
+static bool streamed(const char *subscription, bool lost, void *arg)
+{
+    int *left = arg;
+
+    (void)lost;
+    fuzz_check(*left > 0); /* not called again once it said stop */
+    check_id(subscription);
+    return --*left > 0;
+}
+
+static void stream(const struct xml_node *root, int most)
+{
+    struct err err = {0};
+    bool closed, lost;
+
+    fuzz_check_result(response_stream(root, streamed, &most, &closed, &lost, &err), &err);
+}
+
+static int messages_in(const struct xml_node *answer)
+{
+    const struct xml_node *list = xml_child(answer, EWS_NS_MESSAGES, "ResponseMessages");
+    int count = 0;
+
+    for (const struct xml_node *m = list ? list->first_child : NULL; m; m = m->next)
+        count++;
+    return count;
+}
+
+/* An answer to whatever question: there are as many messages as it has, and none for another
+ * number of things asked. */
+static struct err any_answer(const struct xml_node *root)
+{
+    const struct xml_node *body = xml_child(root, EWS_NS_SOAP, "Body"), *message;
+    const char *name = body && body->first_child ? body->first_child->name : "none";
+    int count = messages_in(xml_child(body, EWS_NS_MESSAGES, name));
+    struct err err = {0}, other = {0};
+
+    bool ok = soap_open_answer(root, name, count, &message, &err);
+    check_verdict(ok, &err);
+    fuzz_check(!ok || soap_is_envelope(root));
+    for (int i = 0; ok && i < count; i++, message = soap_next_message(message)) {
+        struct err said = {0};
+        check_verdict(soap_message_ok(message, &said), &said);
+    }
+    fuzz_check(!ok || !message);
+    bool wrong = soap_open_answer(root, name, count + 1, &message, &other);
+    fuzz_check(!wrong);
+    check_verdict(wrong, &other);
+    return err;
+}
+
+/* Three lines: a code, the one that it wraps, and words. Before them the shape and a wait. */
+static void code(const unsigned char *bytes, size_t len)
+{
+    if (len < 3)
+        return;
+    char *text = strndup((const char *)bytes + 3, len - 3), *rest = text;
+    fuzz_check(text);
+    const char *line[3];
+    for (int i = 0; i < 3; i++) {
+        const char *part = strsep(&rest, "\n");
+        line[i] = part ? part : "";
+    }
+    int64_t wait = ((int64_t)bytes[1] << 8 | bytes[2]) * 1000;
+    struct ews_said said = {bytes[0] % EWS_SHAPES, line[0], line[1], line[2], wait};
+    struct err err = {0};
+    bool ok = ews_error_from_answer(&err, &said);
+    fuzz_check(!ok && err.kind != ERR_OK && err.back_off_ms <= TIME_BACK_OFF_MAX_MS);
+    fuzz_check(!err.back_off_ms == (!wait || err.when != ERR_WHEN_BACK_OFF));
+    fuzz_check(ews_error_known(line[0]) || wait || said.shape == EWS_SHAPE_ERROR ||
+               err.effect == ERR_EFFECT_UNKNOWN || ews_error_known(line[1]));
+    fuzz_check_result(ok, &err);
+    free(text);
+}
+
+/* Two bytes of status and one of Retry-After, then a content type. */
+static void status(const unsigned char *bytes, size_t len)
+{
+    if (len < 3)
+        return;
+    char *type = strndup((const char *)bytes + 3, len - 3);
+    fuzz_check(type);
+    int64_t wait = bytes[2] ? (int64_t)bytes[2] * 60000 : -1;
+    struct err err = {0};
+    bool ok = ews_error_from_http(&err, bytes[0] << 8 | bytes[1], type, wait);
+    check_verdict(ok, &err);
+    free(type);
+}
+
 static void read_answer(unsigned char which, const struct xml_node *root)
 {
-    switch (which % 13) {
-    case 0: get_folders(root, 1 + which / 13 % PLACES); break;
-    case 1: find_folders(root, which / 13); break;
+    switch (which % READERS) {
+    case 0: get_folders(root, 1 + which / READERS % PLACES); break;
+    case 1: find_folders(root, which / READERS); break;
     case 2: changes(root, response_sync_items); break;
     case 3: changes(root, response_get_item); break;
     case 4: ref(root, "CreateItemResponse"); break;
@@ -131,23 +291,66 @@ static void read_answer(unsigned char which, const struct xml_node *root)
     case 9: done(root, "GetAttachmentResponse"); break;
     case 10: subscribe(root); break;
     case 11: attachments(root); break;
-    default: (void)soap_is_envelope(root); break;
+    case 15: create_folder(root); break;
+    case 16: find_hidden(root); break;
+    case 17: find_copies(root); break;
+    case 18: stream(root, 1 + which / READERS); break;
+    default: break;
     }
 }
 
-void fuzz_ews_response(const unsigned char *bytes, size_t len)
+/* Reads a document; false: it is none. */
+static bool document(unsigned char which, const unsigned char *bytes, size_t len,
+                     struct err *verdict, bool *recovered)
 {
     const struct xml_node *root = NULL;
     struct err err = {0};
 
-    if (!len)
-        return;
     struct xml_reader *reader = xml_reader_new(NULL, NULL);
     fuzz_check(reader);
-    bool ok = xml_reader_feed(reader, bytes + 1, len - 1, &err) &&
-              xml_reader_end(reader, &root, &err);
+    bool ok = xml_reader_feed(reader, bytes, len, &err) && xml_reader_end(reader, &root, &err);
     fuzz_check_result(ok, &err);
-    if (ok)
-        read_answer(bytes[0], root);
+    *recovered = xml_reader_recovered(reader);
+    if (ok && which % READERS == ANY_ANSWER)
+        *verdict = any_answer(root);
+    else if (ok)
+        read_answer(which, root);
     xml_reader_free(&reader);
+    return ok;
+}
+
+/* A beginning is no document, or (when only white space and comments are missing) says the same
+ * as the whole. */
+static void beginnings(const unsigned char *bytes, size_t len, const struct err *whole)
+{
+    size_t step = len / BEGINNINGS + 1;
+
+    for (size_t at = len - 1; at > 0; at -= at > step ? step : at) {
+        struct err verdict = {0};
+        bool recovered;
+        if (document(ANY_ANSWER, bytes, at, &verdict, &recovered) && !recovered)
+            fuzz_check(verdict.kind == whole->kind && strcmp(verdict.code, whole->code) == 0);
+    }
+}
+
+static void any_document(unsigned char which, const unsigned char *bytes, size_t len)
+{
+    struct err verdict = {0};
+    bool recovered;
+
+    bool ok = document(which, bytes, len, &verdict, &recovered);
+    if (which % READERS == ANY_ANSWER && ok && !recovered && len > 0)
+        beginnings(bytes, len, &verdict);
+}
+
+void fuzz_ews_response(const unsigned char *bytes, size_t len)
+{
+    if (!len)
+        return;
+    unsigned char which = bytes[0];
+    switch (which % READERS) {
+    case 13: status(bytes + 1, len - 1); break;
+    case 14: code(bytes + 1, len - 1); break;
+    default: any_document(which, bytes + 1, len - 1); break;
+    }
 }

@@ -9,12 +9,16 @@ const struct fuzz_target fuzz_targets[] = {
     {"xml", fuzz_xml},
     {"ews_response", fuzz_ews_response},
     {"notification", fuzz_notification},
+    {"envelopes", fuzz_envelopes},
+    {"autodiscover", fuzz_autodiscover},
     {"config", fuzz_config},
     {"wav", fuzz_wav},
     {"clock", fuzz_clock},
     {"download", fuzz_download},
     {"http", fuzz_http},
     {"exchange", fuzz_exchange},
+    {"oauth", fuzz_oauth},
+    {"redact", fuzz_redact},
 };
 const size_t fuzz_target_count = sizeof fuzz_targets / sizeof fuzz_targets[0];
 

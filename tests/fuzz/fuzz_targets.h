@@ -15,10 +15,14 @@ typedef void fuzz_fn(const unsigned char *bytes, size_t len);
 
 /* Byte 0: bytes in a piece (0: all at once); byte 1: limits and sink; then the document. */
 fuzz_fn fuzz_xml;
-/* Byte 0: which parser; then the document. */
+/* The bytes of a hanging connection. */
+fuzz_fn fuzz_envelopes;
+/* Byte 0: which parser; then the document (or what else it reads). */
 fuzz_fn fuzz_ews_response;
 /* A whole POST body. */
 fuzz_fn fuzz_notification;
+/* A whole answer of autodiscover, SOAP or POX. */
+fuzz_fn fuzz_autodiscover;
 /* A whole file. */
 fuzz_fn fuzz_config;
 /* Byte 0: how much longer the file is than its head, in kilobytes; then the head. */
@@ -32,6 +36,10 @@ fuzz_fn fuzz_download;
 fuzz_fn fuzz_http;
 /* A whole request to the stand-in for Exchange. */
 fuzz_fn fuzz_exchange;
+/* Byte 0: the HTTP status; then what a token server answers, or a challenge. */
+fuzz_fn fuzz_oauth;
+/* A server's answer that is written down for strangers. */
+fuzz_fn fuzz_redact;
 
 struct fuzz_target {
     const char *name;

@@ -1,4 +1,5 @@
-/* The header of a WAV file. */
+/* The header of a WAV file.
+ * run: -max_len=1024 -dict=none */
 #include <stdlib.h>
 #include <string.h>
 

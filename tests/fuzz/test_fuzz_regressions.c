@@ -18,7 +18,7 @@
 #include "base/log.h"
 #include "tests/fuzz/fuzz_targets.h"
 
-enum { INPUT_BYTES = 1024 * 1024, SELECTORS = 52 };
+enum { INPUT_BYTES = 1024 * 1024, SELECTORS = 76 };
 
 typedef void input_fn(const char *path, const struct buf *input, void *arg);
 
@@ -136,6 +136,32 @@ static void fixtures_hold(void **state)
     assert_true(voices > 0);
 }
 
+static void every_target_has_its_row(void **state)
+{
+    const char *folder = project_folder("tests/fuzz");
+    const struct dirent *entry;
+    size_t targets = 0;
+
+    (void)state;
+    assert_non_null(folder);
+    DIR *dir = opendir(folder);
+    assert_non_null(dir);
+    while ((entry = readdir(dir))) {
+        char name[64];
+        if (sscanf(entry->d_name, "fuzz_%60[a-z0-9_].c", name) != 1 ||
+            !strstr(entry->d_name, ".c") || strcmp(name, "targets") == 0)
+            continue;
+        size_t row = 0;
+        while (row < fuzz_target_count && strcmp(fuzz_targets[row].name, name) != 0)
+            row++;
+        if (row == fuzz_target_count)
+            fail_msg("%s has no row in fuzz_targets.c", entry->d_name);
+        targets++;
+    }
+    closedir(dir);
+    assert_int_equal(targets, fuzz_target_count);
+}
+
 /* A property that is broken must end the process, or all of this proves nothing. */
 static void a_broken_property_is_seen(void **state)
 {
@@ -164,6 +190,7 @@ int main(void)
         cmocka_unit_test(kept_inputs_hold),
         cmocka_unit_test(empty_and_short_inputs_hold),
         cmocka_unit_test(fixtures_hold),
+        cmocka_unit_test(every_target_has_its_row),
         cmocka_unit_test(a_broken_property_is_seen),
     };
 

@@ -76,6 +76,11 @@ static void handle(struct http_request *request, void *arg)
         loop_stop(f->loop);
 }
 
+static void head(struct http_request **request, void *arg)
+{
+    callback_head(request, ((struct callback_fixture *)arg)->callback);
+}
+
 static void ok(bool result, const struct err *err)
 {
     if (!result)
@@ -104,7 +109,9 @@ int cf_set_up(void **state)
                                      .max_header_bytes = LIMIT_CALLBACK_HEADER_BYTES,
                                      .max_body_bytes = LIMIT_CALLBACK_BYTES,
                                      .max_connections = LIMIT_CALLBACK_CONNECTIONS,
-                                     .timeout_s = LIMIT_CALLBACK_TIMEOUT_S};
+                                     .timeout_s = LIMIT_CALLBACK_TIMEOUT_S,
+                                     .max_held_bytes = LIMIT_CALLBACK_BODIES,
+                                     .head = head};
 
     *state = the_fixture = f;
     log_set_sink(log_line, f);

@@ -26,7 +26,7 @@ static const char config_text[] =
     "[cluster]\nenabled = no\n"
     "[exchange \"main\"]\nurl = http://exchange.test/EWS/Exchange.asmx\n"
     "user = svc\npassword-file = %s/password\nrequest-timeout = 5s\n"
-    "callback-url = http://voice.test/\n"
+    "create = inline\ncallback-url = http://voice.test/\n"
     "[notify]\nlisten = 127.0.0.1:1\n";
 
 /* ---- folders ---- */
@@ -135,8 +135,8 @@ static void open_parts(struct site *site, const struct crash_life *life)
     exchange_set_deliver(site->exchange, deliver, site);
     site->transport = exchange_transport_new(site->loop, site->exchange, 20, &err);
     assert_non_null(site->transport);
-    site->account =
-        account_open(site->loop, site->transport, config_exchange(site->config, ""), &err);
+    const struct account_deps deps = {site->loop, site->transport, site->store, NULL};
+    site->account = account_open(&deps, config_exchange(site->config, ""), &err);
     if (!site->account)
         fail_msg("%s", err.text);
 }
@@ -162,7 +162,7 @@ void crash_site_close(struct site **site)
     char first[sizeof s->first_warning];
 
     site_kill(s);
-    ews_account_free(&s->account);
+    account_close(&s->account);
     transport_free(&s->transport);
     exchange_free(&s->exchange);
     store_close(&s->store);

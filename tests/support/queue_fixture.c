@@ -79,7 +79,8 @@ bool qf_claim_as(struct queue_fixture *f, const char *owner, struct queue_claim 
     bool found;
 
     qf_begin(f);
-    qf_ok(f, queue_claim_next(f->store, owner, claim, &found, &f->err));
+    qf_ok(f, queue_claim_next(f->store, &(struct queue_claimer){.owner = owner}, claim, &found,
+                              &f->err));
     qf_commit(f);
     return found;
 }
@@ -139,7 +140,7 @@ int64_t qf_next_due(struct queue_fixture *f)
 {
     int64_t due;
 
-    qf_ok(f, queue_next_due(f->store, &due, &f->err));
+    qf_ok(f, queue_next_due(f->store, NULL, &due, &f->err));
     return due ? due - f->now.ms : -1;
 }
 

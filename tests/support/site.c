@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/id.h"
 #include "base/text.h"
+#include "ews/ews_stream.h"
 #include "ews/notification.h"
 #include "store/watch.h"
 #include "sync/account.h"
@@ -26,7 +27,7 @@ static const char config_head[] =
     "[cluster]\nenabled = no\n"
     "[exchange \"main\"]\nurl = http://exchange.test/EWS/Exchange.asmx\n"
     "user = svc\npassword-file = %s/password\n"
-    "callback-url = http://voice.test/\n%s\n"
+    "create = inline\ncallback-url = http://voice.test/\n%s\n"
     "[notify]\nlisten = 127.0.0.1:1\n";
 
 static long counts[32];
@@ -143,8 +144,8 @@ struct site *site_new(uint64_t seed, const char *extra)
     exchange_set_deliver(site->exchange, deliver, site);
     site->transport = exchange_transport_new(site->loop, site->exchange, 20, &err);
     assert_non_null(site->transport);
-    site->account =
-        account_open(site->loop, site->transport, config_exchange(site->config, ""), &err);
+    const struct account_deps deps = {site->loop, site->transport, site->store, NULL};
+    site->account = account_open(&deps, config_exchange(site->config, ""), &err);
     if (!site->account)
         fail_msg("%s", err.text);
     return site;
@@ -156,7 +157,7 @@ void site_free(struct site **site)
     char command[128];
 
     site_kill(s);
-    ews_account_free(&s->account);
+    account_close(&s->account);
     transport_free(&s->transport);
     exchange_free(&s->exchange);
     store_close(&s->store);
@@ -179,7 +180,29 @@ void site_free(struct site **site)
 static struct remote *open_remote(const struct mailbox *mailbox, void *arg, struct err *err)
 {
     (void)err;
-    return ews_remote_new(((struct site *)arg)->account, mailbox->smtp);
+    return ews_remote_new(account_ews(((struct site *)arg)->account), mailbox->smtp);
+}
+
+static struct remote_stream *open_stream(const struct config_exchange *exchange,
+                                         const char *anchor, remote_stream_fn *fn, void *fn_arg,
+                                         void *arg)
+{
+    (void)exchange;
+    return ews_stream_new(account_ews(((struct site *)arg)->account), anchor, fn, fn_arg);
+}
+
+static void health(const struct config_exchange *exchange, struct ews_health *health, void *arg)
+{
+    (void)exchange;
+    account_health(((struct site *)arg)->account, health);
+}
+
+static void account_changed(void *arg)
+{
+    struct site *site = arg;
+
+    if (site->scheduler)
+        scheduler_poke(site->scheduler);
 }
 
 void site_start(struct site *site)
@@ -192,9 +215,12 @@ void site_start(struct site *site)
         .max_runs = 16,
         .seed = 7,
         .open_remote = open_remote,
+        .open_stream = open_stream,
+        .health = health,
         .arg = site,
     };
 
+    ews_account_watch(account_ews(site->account), account_changed, site);
     site->scheduler = scheduler_new(&deps, &err);
     if (!site->scheduler)
         fail_msg("%s", err.text);

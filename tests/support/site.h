@@ -20,7 +20,7 @@ struct site {
     struct config *config;
     struct exchange *exchange;
     struct transport *transport;
-    struct ews_account *account;
+    struct account *account;
     struct scheduler *scheduler; /* NULL while the service is stopped */
     int warnings;                /* log lines of level warning or error */
     bool expect_warnings;        /* else one fails the test at the end */

@@ -13,30 +13,25 @@
 
 /* What the rules say, in the order of their precedence; -1: either. */
 struct rule {
-    int is_post, lookup_failed, known, parsed, ended, matches, lost, status_only;
+    int is_post, addressed, lookup_failed, known, ended, parsed, matches, lost, status_only;
     struct decision is;
 };
 
+/* clang-format off */
 static const struct rule rules[] = {
-    {0, -1, -1, -1, -1, -1, -1, -1, {.answer = DECIDE_BAD_METHOD}},
-    {1, 1, -1, -1, -1, -1, -1, -1, {.answer = DECIDE_TRY_AGAIN}},
-    {1, 0, 0, 1, -1, -1, -1, -1, {.answer = DECIDE_UNSUBSCRIBE}},
-    {1, 0, 0, 0, -1, -1, -1, -1, {.answer = DECIDE_NOT_FOUND}},
-    {1, 0, 1, 0, -1, -1, -1, -1, {.answer = DECIDE_BAD_BODY}},
-    {1, 0, 1, 1, 1, -1, -1, -1, {.answer = DECIDE_UNSUBSCRIBE}},
-    {1, 0, 1, 1, 0, 0, -1, -1, {.answer = DECIDE_UNSUBSCRIBE}},
-    {1,
-     0,
-     1,
-     1,
-     0,
-     1,
-     1,
-     -1,
+    {0, -1, -1, -1, -1, -1, -1, -1, -1, {.answer = DECIDE_BAD_METHOD}},
+    {1,  0, -1, -1, -1, -1, -1, -1, -1, {.answer = DECIDE_NOT_FOUND}},
+    {1,  1,  1, -1, -1, -1, -1, -1, -1, {.answer = DECIDE_TRY_AGAIN}},
+    {1,  1,  0,  0, -1, -1, -1, -1, -1, {.answer = DECIDE_UNSUBSCRIBE}},
+    {1,  1,  0,  1,  1, -1, -1, -1, -1, {.answer = DECIDE_UNSUBSCRIBE}},
+    {1,  1,  0,  1,  0,  0, -1, -1, -1, {.answer = DECIDE_BAD_BODY}},
+    {1,  1,  0,  1,  0,  1,  0, -1, -1, {.answer = DECIDE_UNSUBSCRIBE}},
+    {1,  1,  0,  1,  0,  1,  1,  1, -1,
      {.answer = DECIDE_UNSUBSCRIBE, .heard = true, .mark = true, .end = true}},
-    {1, 0, 1, 1, 0, 1, 0, 1, {.answer = DECIDE_OK, .heard = true}},
-    {1, 0, 1, 1, 0, 1, 0, 0, {.answer = DECIDE_OK, .heard = true, .mark = true}},
+    {1,  1,  0,  1,  0,  1,  1,  0,  1, {.answer = DECIDE_OK, .heard = true}},
+    {1,  1,  0,  1,  0,  1,  1,  0,  0, {.answer = DECIDE_OK, .heard = true, .mark = true}},
 };
+/* clang-format on */
 
 static bool fits(int wanted, bool is)
 {
@@ -45,7 +40,7 @@ static bool fits(int wanted, bool is)
 
 static bool applies(const struct rule *rule, const struct decide_facts *facts)
 {
-    return fits(rule->is_post, facts->is_post) &&
+    return fits(rule->is_post, facts->is_post) && fits(rule->addressed, facts->addressed) &&
            fits(rule->lookup_failed, facts->lookup_failed) && fits(rule->known, facts->known) &&
            fits(rule->parsed, facts->parsed) && fits(rule->ended, facts->ended) &&
            fits(rule->matches, facts->matches) && fits(rule->lost, facts->lost) &&
@@ -55,7 +50,7 @@ static bool applies(const struct rule *rule, const struct decide_facts *facts)
 static void every_case_is_decided_by_exactly_one_rule(void **state)
 {
     (void)state;
-    for (int bits = 0; bits < 256; bits++) {
+    for (int bits = 0; bits < 512; bits++) {
         const struct decide_facts facts = {
             .is_post = bits & 1,
             .lookup_failed = bits & 2,
@@ -65,8 +60,14 @@ static void every_case_is_decided_by_exactly_one_rule(void **state)
             .matches = bits & 32,
             .status_only = bits & 64,
             .lost = bits & 128,
+            .addressed = bits & 256,
         };
-        struct decision got = decide_callback(&facts);
+        struct decision got = decide_callback(&facts), early = {.answer = DECIDE_ANSWERS};
+        /* What the header decides, no body changes. */
+        assert_int_equal(decide_unheard(&facts, &early), !facts.is_post || !facts.addressed ||
+                                                             facts.lookup_failed ||
+                                                             !facts.known || facts.ended);
+        assert_true(early.answer == DECIDE_ANSWERS || early.answer == got.answer);
         int fitting = 0;
         for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
             if (!applies(&rules[i], &facts))

@@ -61,6 +61,7 @@ static void open_scene(struct scene *scene, int max_connections, int64_t delay_m
         .url = "https://exchange.example.com/EWS/Exchange.asmx",
         .impersonate = true,
         .request_timeout_ms = 60000,
+        .create = "inline",
         .auth = {.auth = "basic",
                  .user = "u",
                  .password = "p",
@@ -334,14 +335,17 @@ static void subscriptions_are_made_and_ended(void **state)
         ANSWER("Subscribe", OK_MESSAGE("Subscribe", "<m:SubscriptionId>sub</m:SubscriptionId>"
                                                     "<m:Watermark>w</m:Watermark>")));
     add(&s, ANSWER("Unsubscribe", OK_MESSAGE("Unsubscribe", "")));
-    s.remote->ops->watch(s.remote, "https://x/y", 2, folders, 2, saw_watch, &s);
+    struct remote_watching watching = {
+        .url = "https://x/y", .status_minutes = 2, .folders = folders, .count = 2};
+    s.remote->ops->watch(s.remote, &watching, saw_watch, &s);
     settle(&s);
     assert_int_equal(s.err.kind, ERR_OK);
     assert_string_equal(s.text, "sub");
-    s.remote->ops->unwatch(s.remote, "sub", saw_done, &s);
+    s.remote->ops->unwatch(s.remote, "sub", NULL, saw_done, &s);
     settle(&s);
     assert_int_equal(s.err.kind, ERR_OK);
-    s.remote->ops->watch(s.remote, "https://x/y", 0, folders, 2, saw_watch, &s);
+    watching.status_minutes = 0;
+    s.remote->ops->watch(s.remote, &watching, saw_watch, &s);
     settle(&s);
     assert_int_equal(s.err.kind, ERR_CONFIG);
     assert_int_equal(s.calls, 3);
@@ -683,8 +687,8 @@ static void mailboxes_take_turns_within_the_limit_of_the_account(void **state)
         s.remote->ops->changes(s.remote, "f", "", saw_changes, &s);
     for (int i = 0; i < 3; i++)
         others[i]->ops->changes(others[i], "f", "", saw_changes, &s);
-    assert_int_equal(ews_account_in_flight(s.account), 2);
-    assert_int_equal(ews_account_waiting(s.account), 6);
+    assert_int_equal(ews_account_in_flight(s.account), 1); /* is the password accepted? */
+    assert_int_equal(ews_account_waiting(s.account), 7);
     settle(&s);
     assert_int_equal(s.calls, 8);
     assert_int_equal(fake_transport_most(s.fake), 2);
@@ -771,7 +775,7 @@ static void too_many_waiting_requests_are_refused_without_being_sent(void **stat
     open_scene(&s, 1, 10, 4096);
     add(&s, SYNCED("T"));
     for (int i = 0; i < LIMIT_REQUESTS_WAITING + 1; i++)
-        s.remote->ops->unwatch(s.remote, "x", saw_done, &s);
+        s.remote->ops->unwatch(s.remote, "x", NULL, saw_done, &s);
     assert_int_equal(ews_account_waiting(s.account), LIMIT_REQUESTS_WAITING);
     struct remote_call *call = s.remote->ops->remove(s.remote, "i", saw_done, &s);
     (void)call;

@@ -76,26 +76,87 @@ static void server_busy_is_understood_in_its_three_shapes(void **state)
         assert_int_equal(err.scope, ERR_SCOPE_MAILBOX);
         assert_int_equal(err.when, ERR_WHEN_BACK_OFF);
         assert_int_equal(err.back_off_ms, 5000);
-        assert_int_equal(err.effect, ERR_EFFECT_NONE);
+        /* Inside "internal server error" it is the store that is busy, perhaps half-way. */
+        assert_int_equal(err.effect, i < 2 ? ERR_EFFECT_NONE : ERR_EFFECT_UNKNOWN);
     }
+}
+
+/* What is waited for when these stand in the MessageXml of a fault. */
+static int64_t wait_of(const char *values)
+{
+    char body[1024];
+    struct err err;
+    snprintf(body, sizeof(body),
+             "<s:Fault><faultcode>t:ErrorServerBusy</faultcode><detail><t:MessageXml>%s"
+             "</t:MessageXml></detail></s:Fault>",
+             values);
+    assert_false(opens(body, "GetItemResponse", 1, &err));
+    assert_string_equal(err.code, "ErrorServerBusy");
+    assert_int_equal(err.when, ERR_WHEN_BACK_OFF);
+    return err.back_off_ms;
+}
+
+#define WAIT(text) "<t:Value Name=\"BackOffMilliseconds\">" text "</t:Value>"
+#define OTHER      "<t:Value Name=\"Policy\">7</t:Value>"
+
+static void a_wait_is_found_wherever_it_stands(void **state)
+{
+    (void)state;
+    static const char *const places[] = {
+        WAIT("5000"),
+        OTHER WAIT("5000"),
+        OTHER OTHER WAIT("5000") OTHER,
+        WAIT("\n\t 5000 \n"),
+        "<t:Inner><t:Deeper/><t:Deeper>" WAIT("5000") "</t:Deeper></t:Inner>",
+        "<t:Value xmlns:x=\"urn:x\" x:Name=\"No\" Kind=\"1\" "
+        "Name='BackOffMilliseconds'>5000</t:Value>",
+        "<Value xmlns=\"urn:other\" Name=\"BackOffMilliseconds\">50<!-- -->00</Value>",
+        WAIT("") WAIT("soon") WAIT("5000") WAIT("20"),
+    };
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+        assert_int_equal(wait_of(places[i]), 5000);
 }
 
 static void a_wait_that_makes_no_sense_is_left_to_us(void **state)
 {
     (void)state;
-    static const char *const values[] = {"-5", "soon", "", "99999999999999999999"};
-    for (int i = 0; i < 4; i++) {
-        char body[1024];
+    static const char *const ours[] = {
+        "",       OTHER,     WAIT("-5"),         WAIT("soon"),
+        WAIT(""), WAIT("0"), WAIT("0x7fffffff"), WAIT("-99999999999999999999")};
+    for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+        assert_int_equal(wait_of(ours[i]), 0);
+    assert_int_equal(wait_of(WAIT("99999999999999999999")), TIME_BACK_OFF_MAX_MS);
+    assert_int_equal(wait_of(WAIT("3600001")), TIME_BACK_OFF_MAX_MS);
+}
+
+static void a_fault_without_detail_is_told_by_its_own_code(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *fault, *code;
+        enum err_kind kind;
+        enum err_effect effect;
+    } rows[] = {
+        {"<faultcode>a:ErrorNonExistentMailbox</faultcode>", "ErrorNonExistentMailbox",
+         ERR_NO_MAILBOX, ERR_EFFECT_NONE},
+        {"<faultcode>s:Client</faultcode><faultstring>x</faultstring>", "Client", ERR_TEMPORARY,
+         ERR_EFFECT_UNKNOWN},
+        {"<faultcode> s:Server\n</faultcode>", "Server", ERR_TEMPORARY, ERR_EFFECT_UNKNOWN},
+        {"", "Fault", ERR_TEMPORARY, ERR_EFFECT_UNKNOWN},
+        {"<faultcode>x:No\nLine \xE2\x82\xAC</faultcode>", "No?Line????", ERR_TEMPORARY,
+         ERR_EFFECT_UNKNOWN},
+        {"<faultcode>x</faultcode><detail><ResponseCode>ErrorServerBusy</ResponseCode></"
+         "detail>",
+         "ErrorServerBusy", ERR_UNAVAILABLE, ERR_EFFECT_NONE},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char body[512];
         struct err err;
-        snprintf(
-            body, sizeof(body),
-            "<s:Fault><faultcode>t:ErrorServerBusy</faultcode><detail><t:MessageXml><t:Value "
-            "Name=\"BackOffMilliseconds\">%s</t:Value></t:MessageXml></detail></s:Fault>",
-            values[i]);
-        assert_false(opens(body, "GetItemResponse", 1, &err));
-        assert_string_equal(err.code, "ErrorServerBusy");
-        assert_int_equal(err.when, ERR_WHEN_BACK_OFF);
-        assert_int_equal(err.back_off_ms, i < 3 ? 0 : TIME_BACK_OFF_MAX_MS);
+        snprintf(body, sizeof(body), "<s:Fault>%s</s:Fault>", rows[i].fault);
+        assert_false(opens(body, "CreateItemResponse", 1, &err));
+        assert_string_equal(err.code, rows[i].code);
+        assert_int_equal(err.kind, rows[i].kind);
+        assert_int_equal(err.effect, rows[i].effect);
     }
 }
 
@@ -125,14 +186,80 @@ static void an_answer_has_one_message_for_each_thing_asked(void **state)
     assert_int_equal(err.kind, ERR_PROTOCOL);
 }
 
+#define FAILED(class, code)                                                                    \
+    "<m:GetItemResponseMessage ResponseClass=\"" class "\"><m:ResponseCode>" code              \
+                                                       "</m:ResponseCode></"                   \
+                                                       "m:GetItemResponseMessage>"
+
 static void what_was_not_processed_is_not_success(void **state)
 {
     (void)state;
+    static const char *const answers[] = {ANSWER(GOOD STOPPED), ANSWER(STOPPED)};
+    for (int i = 0; i < 2; i++) {
+        struct err err;
+        assert_false(opens(answers[i], "GetItemResponse", 2 - i, &err));
+        assert_string_equal(err.code, "ErrorBatchProcessingStopped");
+        assert_int_equal(err.effect, ERR_EFFECT_NONE);
+        assert_int_equal(err.when, ERR_WHEN_RETRY);
+        assert_int_equal(err.scope, ERR_SCOPE_ITEM);
+        assert_int_equal(err.back_off_ms, 0);
+    }
+}
+
+static void of_a_batch_that_stopped_each_message_says_its_own(void **state)
+{
+    (void)state;
+    struct buf text;
+    const struct xml_node *root, *message;
+    struct err err = {0};
+    struct xml_reader *reader =
+        parsed(fixture_soap(&text, ANSWER(GOOD FAILED("Error", "ErrorMailboxStoreUnavailable")
+                                              STOPPED STOPPED)),
+               &root);
+    assert_true(soap_open_answer(root, "GetItemResponse", 4, &message, &err));
+    assert_true(soap_message_ok(message, &err));
+    message = soap_next_message(message);
+    assert_false(soap_message_ok(message, &err));
+    assert_string_equal(err.code, "ErrorMailboxStoreUnavailable");
+    assert_int_equal(err.effect, ERR_EFFECT_UNKNOWN);
+    for (int i = 0; i < 2; i++) {
+        message = soap_next_message(message);
+        assert_false(soap_message_ok(message, &err));
+        assert_int_equal(err.effect, ERR_EFFECT_NONE);
+    }
+    assert_null(soap_next_message(message));
+    xml_reader_free(&reader);
+    buf_clear(&text);
+}
+
+static void one_error_for_several_things_leaves_the_rest_in_doubt(void **state)
+{
+    (void)state;
     struct err err;
-    assert_false(opens(ANSWER(GOOD STOPPED), "GetItemResponse", 2, &err));
-    assert_string_equal(err.code, "ErrorBatchProcessingStopped");
+    const char *answer = ANSWER(FAILED("Error", "ErrorAccessDenied"));
+    assert_false(opens(answer, "GetItemResponse", 2, &err));
+    assert_string_equal(err.code, "ErrorAccessDenied");
+    assert_int_equal(err.effect, ERR_EFFECT_UNKNOWN);
+    assert_false(opens(answer, "GetItemResponse", 1, &err));
     assert_int_equal(err.effect, ERR_EFFECT_NONE);
-    assert_int_equal(err.when, ERR_WHEN_RETRY);
+}
+
+static void the_class_of_a_message_decides_about_what_is_not_known(void **state)
+{
+    (void)state;
+    struct err err;
+    assert_true(opens(ANSWER(FAILED("Success", "")), "GetItemResponse", 1, &err));
+    assert_true(opens(ANSWER(FAILED("Warning", "NoError")), "GetItemResponse", 1, &err));
+    assert_false(opens(ANSWER(FAILED("Success", "ErrorX")), "GetItemResponse", 1, &err));
+    assert_int_equal(err.kind, ERR_PROTOCOL);
+    assert_int_equal(err.effect, ERR_EFFECT_UNKNOWN);
+    assert_false(opens(ANSWER(FAILED("Warning", "ErrorX")), "GetItemResponse", 1, &err));
+    assert_int_equal(err.kind, ERR_TEMPORARY);
+    assert_int_equal(err.effect, ERR_EFFECT_UNKNOWN);
+    assert_false(opens(ANSWER(FAILED("Error", "ErrorX")), "GetItemResponse", 1, &err));
+    assert_int_equal(err.kind, ERR_REFUSED);
+    assert_false(opens(ANSWER(FAILED("success", "NoError")), "GetItemResponse", 1, &err));
+    assert_int_equal(err.kind, ERR_PROTOCOL);
 }
 
 static void an_answer_that_makes_no_sense_may_have_taken_effect(void **state)
@@ -335,9 +462,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(server_busy_is_understood_in_its_three_shapes),
+        cmocka_unit_test(a_wait_is_found_wherever_it_stands),
         cmocka_unit_test(a_wait_that_makes_no_sense_is_left_to_us),
+        cmocka_unit_test(a_fault_without_detail_is_told_by_its_own_code),
         cmocka_unit_test(an_answer_has_one_message_for_each_thing_asked),
         cmocka_unit_test(what_was_not_processed_is_not_success),
+        cmocka_unit_test(of_a_batch_that_stopped_each_message_says_its_own),
+        cmocka_unit_test(one_error_for_several_things_leaves_the_rest_in_doubt),
+        cmocka_unit_test(the_class_of_a_message_decides_about_what_is_not_known),
         cmocka_unit_test(an_answer_that_makes_no_sense_may_have_taken_effect),
         cmocka_unit_test(changes_of_every_kind_are_read),
         cmocka_unit_test(an_empty_sync_state_is_never_accepted),

@@ -15,7 +15,6 @@
 #include "tests/support/site.h"
 #include "tests/support/store_fixture.h"
 
-
 static void add(struct store_fixture *f, const struct message_new *message, char *id)
 {
     sf_begin(f);

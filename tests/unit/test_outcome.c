@@ -27,7 +27,8 @@ static void assert_outcome(const struct row *row)
 
     if (got.condition != want->condition || got.again != want->again ||
         got.again_ms != want->again_ms || got.count_attempt != want->count_attempt ||
-        got.hold != want->hold || got.fatal != want->fatal || strcmp(alarm, wanted) != 0)
+        got.of_account != want->of_account || got.hold != want->hold ||
+        got.fatal != want->fatal || strcmp(alarm, wanted) != 0)
         fail_msg("%s: condition %d again %d in %lld counted %d hold %d fatal %d alarm \"%s\"",
                  row->name, got.condition, got.again, (long long)got.again_ms,
                  got.count_attempt, got.hold, got.fatal, alarm);
@@ -46,7 +47,7 @@ static void a_run_that_went_well_asks_for_nothing(void **state)
     static const struct row rows[] = {
         {"quiet", {.again = false}, {.condition = MAILBOX_OK}},
         {"busy",
-         {.created = 5, .taken_in = 3, .push = true, .looks = 3},
+         {.created = 5, .taken_in = 3, .subscribed = true, .looks = 3},
          {.condition = MAILBOX_OK}},
         {"a doubt is looked at again when its time is over",
          {.again = true, .again_ms = 7000, .deferred = 1},
@@ -62,11 +63,6 @@ static void what_passes_is_tried_again_by_the_schedule(void **state)
     static const struct row rows[] = {
         {"a broken connection",
          {.err = {.kind = ERR_UNAVAILABLE, .scope = ERR_SCOPE_MAILBOX, .when = ERR_WHEN_RETRY},
-          .again = true,
-          .count_attempt = true},
-         {.again = true, .count_attempt = true}},
-        {"a name that does not resolve",
-         {.err = {.kind = ERR_NO_HOST, .scope = ERR_SCOPE_ACCOUNT, .when = ERR_WHEN_RETRY},
           .again = true,
           .count_attempt = true},
          {.again = true, .count_attempt = true}},
@@ -119,10 +115,8 @@ static void what_a_person_must_mend_parks_the_mailbox_with_an_alarm(void **state
         enum err_when when;
     } causes[] = {
         {ERR_DENIED, ERR_SCOPE_MAILBOX, ERR_WHEN_BACK_OFF},
-        {ERR_DENIED, ERR_SCOPE_ACCOUNT, ERR_WHEN_BACK_OFF},
         {ERR_NO_MAILBOX, ERR_SCOPE_MAILBOX, ERR_WHEN_BACK_OFF},
-        {ERR_CONFIG, ERR_SCOPE_ACCOUNT, ERR_WHEN_BACK_OFF},
-        {ERR_CONFIG, ERR_SCOPE_ACCOUNT, ERR_WHEN_NEVER},
+        {ERR_CONFIG, ERR_SCOPE_MAILBOX, ERR_WHEN_NEVER},
         {ERR_REFUSED, ERR_SCOPE_MAILBOX, ERR_WHEN_NEVER},
     };
 
@@ -142,6 +136,35 @@ static void what_a_person_must_mend_parks_the_mailbox_with_an_alarm(void **state
                                  .count_attempt = true,
                                  .hold = true,
                                  .alarm = ALARM_MAILBOX_PARKED}};
+        assert_outcome(&row);
+    }
+}
+
+static void trouble_of_the_account_costs_its_mailboxes_nothing(void **state)
+{
+    static const struct {
+        enum err_kind kind;
+        enum mailbox_condition condition;
+    } causes[] = {
+        {ERR_NO_HOST, MAILBOX_OK},    {ERR_UNAVAILABLE, MAILBOX_OK},
+        {ERR_TEMPORARY, MAILBOX_OK},  {ERR_DENIED, MAILBOX_PARKED},
+        {ERR_CONFIG, MAILBOX_PARKED},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof causes / sizeof causes[0]; i++) {
+        const struct row row = {"of the account",
+                                {.err = {.kind = causes[i].kind,
+                                         .scope = ERR_SCOPE_ACCOUNT,
+                                         .when = ERR_WHEN_BACK_OFF,
+                                         .back_off_ms = 5},
+                                 .again = true,
+                                 .again_ms = 5,
+                                 .count_attempt = true},
+                                {.condition = causes[i].condition,
+                                 .again = true,
+                                 .again_ms = 5,
+                                 .of_account = true}};
         assert_outcome(&row);
     }
 }
@@ -217,6 +240,7 @@ int main(void)
         cmocka_unit_test(what_passes_is_tried_again_by_the_schedule),
         cmocka_unit_test(a_wait_that_exchange_asked_for_holds_the_whole_mailbox),
         cmocka_unit_test(what_a_person_must_mend_parks_the_mailbox_with_an_alarm),
+        cmocka_unit_test(trouble_of_the_account_costs_its_mailboxes_nothing),
         cmocka_unit_test(a_full_exchange_mailbox_is_looked_at_hourly),
         cmocka_unit_test(the_guard_suspends_and_nothing_is_tried_again_by_itself),
         cmocka_unit_test(only_a_store_that_failed_ends_the_process),

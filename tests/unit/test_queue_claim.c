@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
 #include "store/db.h"
+#include "store/mailbox.h"
 #include "tests/support/queue_fixture.h"
 
 static void a_person_waiting_comes_first(void **state)
@@ -384,6 +386,133 @@ static void no_claim_scans_the_queue(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, qf_set_up, qf_tear_down)
 
+/* ---- sections of Exchange ---- */
+
+static void add_mailbox(struct queue_fixture *f, const char *name, const char *exchange,
+                        char *id)
+{
+    struct mailbox mailbox = {.single_inbox = true};
+
+    snprintf(mailbox.name, sizeof mailbox.name, "%s", name);
+    snprintf(mailbox.smtp, sizeof mailbox.smtp, "%s@example.net", name);
+    snprintf(mailbox.exchange, sizeof mailbox.exchange, "%s", exchange);
+    qf_begin(f);
+    qf_ok(f, mailbox_add(f->store, &mailbox, &f->err));
+    qf_commit(f);
+    memcpy(id, mailbox.id, sizeof mailbox.id);
+}
+
+static bool not_held(const char *exchange, void *arg)
+{
+    (void)arg;
+    return strcmp(exchange, "held") != 0;
+}
+
+static bool claim_not_held(struct queue_fixture *f, struct queue_claim *claim)
+{
+    const struct queue_claimer claimer = {QF_ME, not_held, NULL};
+    bool found;
+
+    qf_begin(f);
+    qf_ok(f, queue_claim_next(f->store, &claimer, claim, &found, &f->err));
+    qf_commit(f);
+    return found;
+}
+
+static void what_may_not_be_claimed_is_passed_over_and_keeps_its_place(void **state)
+{
+    struct queue_fixture *f = *state;
+    struct queue_claim got;
+    const struct queue_claimer claimer = {QF_ME, not_held, NULL};
+    char held[LIMIT_UUID], other[LIMIT_UUID], plain[LIMIT_UUID];
+    int64_t due;
+
+    add_mailbox(f, "ann", "held", held);
+    add_mailbox(f, "bob", "other", other);
+    add_mailbox(f, "cy", "", plain);
+    qf_push(f, held, QUEUE_CHANGE);
+    f->now.ms += SECOND;
+    qf_push(f, other, QUEUE_SWEEP);
+    f->now.ms += SECOND;
+    qf_push(f, plain, QUEUE_SWEEP);
+    assert_true(claim_not_held(f, &got));
+    assert_string_equal(got.mailbox, other);
+    assert_true(claim_not_held(f, &got));
+    assert_string_equal(got.mailbox, plain);
+    assert_false(claim_not_held(f, &got));
+    assert_true(queue_next_due(f->store, &claimer, &due, &f->err));
+    assert_int_equal(due, 0);
+    assert_int_equal(qf_next_due(f), -2 * SECOND);
+    assert_string_equal(qf_claim(f), held);
+}
+
+static void what_is_given_back_is_as_it_was(void **state)
+{
+    struct queue_fixture *f = *state;
+    struct queue_claim got;
+
+    qf_push(f, "ann", QUEUE_SWEEP);
+    qf_push(f, "ann", QUEUE_CHANGE);
+    assert_true(qf_claim_as(f, QF_ME, &got));
+    qf_begin(f);
+    qf_ok(f, queue_give_back(f->store, QF_ME, "ann", 0, "held", &f->err));
+    qf_commit(f);
+    assert_int_equal(qf_next_due(f), 0);
+    assert_true(qf_claim_as(f, QF_ME, &got));
+    assert_int_equal(got.reasons, 1u << QUEUE_SWEEP | 1u << QUEUE_CHANGE);
+    assert_int_equal(got.attempts, 0);
+    qf_begin(f);
+    qf_ok(f, queue_give_back(f->store, QF_ME, "ann", SECOND, "held", &f->err));
+    qf_commit(f);
+    assert_int_equal(qf_next_due(f), SECOND);
+    assert_string_equal(qf_first(f, "ann").last_error, "held");
+}
+
+static double seconds(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Time for 200 claims of healthy mailboxes. */
+static double time_claims(struct queue_fixture *f, const char *healthy)
+{
+    struct queue_claim got;
+    double from = seconds();
+
+    for (int i = 0; i < 200; i++) {
+        qf_push(f, healthy, QUEUE_CHANGE);
+        assert_true(claim_not_held(f, &got));
+        assert_string_equal(got.mailbox, healthy);
+        qf_done(f, healthy);
+    }
+    return seconds() - from;
+}
+
+static void a_held_account_with_20000_due_mailboxes_costs_the_others_nothing(void **state)
+{
+    struct queue_fixture *f = *state;
+    struct mailbox mailbox = {.single_inbox = true, .exchange = "held"};
+    char healthy[LIMIT_UUID];
+
+    add_mailbox(f, "ann", "other", healthy);
+    double alone = time_claims(f, healthy);
+    qf_begin(f);
+    for (int i = 0; i < 20000; i++) {
+        snprintf(mailbox.name, sizeof mailbox.name, "box%d", i);
+        snprintf(mailbox.smtp, sizeof mailbox.smtp, "box%d@example.net", i);
+        qf_ok(f, mailbox_add(f->store, &mailbox, &f->err));
+        qf_ok(f, queue_push(f->store, mailbox.id, QUEUE_CHANGE, 0, &f->err));
+    }
+    qf_commit(f);
+    double beside = time_claims(f, healthy);
+    print_message("a claim: %.0f us alone, %.0f us beside 20000 due mailboxes that are held\n",
+                  alone / 200 * 1e6, beside / 200 * 1e6);
+    assert_true(beside < 10 * alone + 0.2); /* walking past them takes some 100 times as long */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -405,6 +534,9 @@ int main(void)
         TEST(each_of_1000_mailboxes_is_claimed_once_before_any_twice),
         TEST(ten_thousand_rows_cost_a_claim_no_more_than_ten),
         TEST(no_claim_scans_the_queue),
+        TEST(what_may_not_be_claimed_is_passed_over_and_keeps_its_place),
+        TEST(what_is_given_back_is_as_it_was),
+        TEST(a_held_account_with_20000_due_mailboxes_costs_the_others_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
