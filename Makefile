@@ -115,6 +115,7 @@ check:
 	@scripts/check-headers
 	@scripts/check-format
 	@scripts/check-words
+	@scripts/check-docs
 	@scripts/check-tidy
 
 # What takes longer: PROVE_SEEDS walks, 100,000 staged creates, every crash point.
@@ -184,6 +185,6 @@ help:
 	@echo "make prove      what takes longer: many seeds, every crash point"
 	@echo "make fuzz       every parser of outside bytes, FUZZ_SECONDS=20 each (600 before a release)"
 	@echo "make bench      speed, each figure beside its limit"
-	@echo "make check      who includes whom, headers, format, words, clang-tidy"
+	@echo "make check      who includes whom, headers, format, words, documents, clang-tidy"
 	@echo "make install    into PREFIX=$(PREFIX) (DESTDIR for packagers); make uninstall"
 	@echo "make clean      remove $(BUILD)"
