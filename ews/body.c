@@ -255,6 +255,7 @@ static long part_read(struct body *body, struct part *part, char *out, size_t ma
         left = body->coded_have - body->coded_at;
     }
     size_t n = left < max ? left : max;
+    assert(from); /* an empty text is never read */
     memcpy(out, from, n);
     part->at += (int64_t)n;
     if (part->fd >= 0)

@@ -180,9 +180,12 @@ static void cancel(struct transport_call *call)
 static void record_end(struct transport *base)
 {
     struct record *record = (struct record *)base;
+    struct transport_call *next;
     transport_free(&record->inner);
-    while (!TAILQ_EMPTY(&record->calls))
-        call_free(TAILQ_FIRST(&record->calls));
+    for (struct transport_call *call = TAILQ_FIRST(&record->calls); call; call = next) {
+        next = TAILQ_NEXT(call, link);
+        call_free(call);
+    }
     free(record);
 }
 

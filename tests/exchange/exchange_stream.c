@@ -221,7 +221,7 @@ static struct exchange_stream *stream_new(struct streams *streams, const struct 
     if (!stream)
         return NULL;
     struct loop *loop = streams->ex->loop;
-    stream->ids = calloc((size_t)count_ids(list), sizeof *stream->ids);
+    stream->ids = calloc((size_t)count_ids(list) + 1, sizeof *stream->ids);
     stream->streams = streams;
     stream->next = streams->first;
     streams->first = stream;

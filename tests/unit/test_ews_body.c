@@ -174,7 +174,7 @@ static void a_file_within_mime_within_an_element_comes_out_whole(void **state)
             char *all = drain(body, pieces[p], &len);
             assert_memory_equal(all, "<m>", 3);
             assert_memory_equal(all + len - 4, "</m>", 4);
-            unsigned char *mime = malloc(len);
+            unsigned char *mime = malloc(len + 1);
             int n = EVP_DecodeBlock(mime, (unsigned char *)all + 3, (int)len - 7);
             while (n > 0 && mime[n - 1] == '\0')
                 n--; /* EVP_DecodeBlock counts the padding */

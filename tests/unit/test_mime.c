@@ -91,11 +91,13 @@ static void decode_words(const char *value, char *out)
 static void any_subject_survives_as_encoded_words(void **state)
 {
     (void)state;
-    static const char *const subjects[] = {
-        "Nachricht von J\xC3\xB6rg",
+    static const char message_and_phones[] =
         "\xE3\x83\xA1\xE3\x83\x83\xE3\x82\xBB\xE3\x83\xBC\xE3\x82\xB8 \xF0\x9F\x93\x9E"
         "\xF0\x9F\x93\x9E\xF0\x9F\x93\x9E\xF0\x9F\x93\x9E\xF0\x9F\x93\x9E\xF0\x9F\x93\x9E"
-        "\xF0\x9F\x93\x9E\xF0\x9F\x93\x9E\xF0\x9F\x93\x9E\xF0\x9F\x93\x9E\xF0\x9F\x93\x9E",
+        "\xF0\x9F\x93\x9E\xF0\x9F\x93\x9E\xF0\x9F\x93\x9E\xF0\x9F\x93\x9E\xF0\x9F\x93\x9E";
+    static const char *const subjects[] = {
+        "Nachricht von J\xC3\xB6rg",
+        message_and_phones,
         " begins with a space",
         "=?UTF-8?B?QUJD?=",
         "a\r\nBcc: eve@example.com",

@@ -18,8 +18,10 @@
 #include "tests/exchange/exchange.h"
 #include "tests/exchange/exchange_transport.h"
 
+enum { DIR_BYTES = 64 };
+
 struct scene {
-    char dir[64];
+    char dir[DIR_BYTES];
     struct loop *loop;
     struct exchange *exchange;
     struct transport *transport;
@@ -78,7 +80,7 @@ static void list_folders(struct scene *s)
 
 static void new_folder(char *dir)
 {
-    strcpy(dir, "/tmp/sib-test-record-XXXXXX");
+    snprintf(dir, DIR_BYTES, "/tmp/sib-test-record-XXXXXX");
     assert_non_null(mkdtemp(dir));
 }
 
@@ -96,7 +98,7 @@ static void answers_become_files_without_names(void **state)
     struct buf text;
     struct err err;
     struct stat st;
-    char dir[64], path[128];
+    char dir[DIR_BYTES], path[128];
     new_folder(dir);
     open_scene(&s, dir);
     list_folders(&s);
@@ -121,7 +123,7 @@ static void numbers_go_on_where_an_earlier_recording_ended(void **state)
 {
     (void)state;
     struct scene s;
-    char dir[64], path[128];
+    char dir[DIR_BYTES], path[128];
     new_folder(dir);
     for (int i = 0; i < 2; i++) {
         open_scene(&s, dir);
@@ -137,7 +139,7 @@ static void a_folder_that_cannot_be_written_changes_nothing_else(void **state)
 {
     (void)state;
     struct scene s;
-    char dir[64], other[80];
+    char dir[DIR_BYTES], other[80];
     new_folder(dir);
     open_scene(&s, dir);
     snprintf(other, sizeof(other), "%s.gone", dir);
@@ -154,7 +156,7 @@ static void what_is_under_way_can_be_given_up(void **state)
 {
     (void)state;
     struct scene s;
-    char dir[64];
+    char dir[DIR_BYTES];
     new_folder(dir);
     open_scene(&s, dir);
     struct remote_call *call = s.remote->ops->folders(s.remote, false, saw_folders, &s);
