@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { CLIENTS_MAX = 4096, HEAD_MAX = 16 * 1024, PIECE = 256 * 1024, BACKLOG = 2048 };
@@ -20,6 +22,7 @@ struct client {
     size_t head_len;
     long body_left; /* -1: the head is not whole yet */
     bool whole;     /* a request is there and waits for its answer */
+    int64_t due_us; /* of that answer, when they are delayed */
     char head[HEAD_MAX];
 };
 
@@ -28,8 +31,17 @@ struct serving {
     const char *answer;
     size_t answer_len;
     int gather, gathered;
+    int64_t delay_us;
+    int waiting; /* for their delayed answers */
     struct client *clients[CLIENTS_MAX];
 };
+
+static int64_t now_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
 
 static void drop(struct serving *serving, struct client *client)
 {
@@ -53,6 +65,11 @@ static void request_is_whole(struct serving *serving, struct client *client)
     client->whole = true;
     if (++serving->gathered < serving->gather)
         return;
+    if (serving->delay_us > 0) {
+        client->due_us = now_us() + serving->delay_us;
+        serving->waiting++;
+        return;
+    }
     if (serving->gathered > serving->gather) {
         answer(serving, client);
         return;
@@ -120,12 +137,33 @@ static void on_listener(struct serving *serving)
     epoll_ctl(serving->epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
+/* Answers what is due; how long until the next is, as epoll takes it. */
+static int answer_due(struct serving *serving)
+{
+    int64_t now = now_us(), next = INT64_MAX;
+
+    if (serving->waiting == 0)
+        return -1;
+    for (int fd = 0; fd < CLIENTS_MAX; fd++) {
+        struct client *client = serving->clients[fd];
+        if (!client || !client->whole)
+            continue;
+        if (client->due_us > now) {
+            next = client->due_us < next ? client->due_us : next;
+            continue;
+        }
+        serving->waiting--;
+        answer(serving, client);
+    }
+    return next == INT64_MAX ? -1 : (int)((next - now + 999) / 1000);
+}
+
 static void serve(struct serving *serving)
 {
     struct epoll_event events[64];
 
     for (;;) {
-        int count = epoll_wait(serving->epoll, events, 64, -1);
+        int count = epoll_wait(serving->epoll, events, 64, answer_due(serving));
         for (int i = 0; i < count; i++) {
             int fd = events[i].data.fd;
             if (fd == serving->listener)
@@ -136,7 +174,7 @@ static void serve(struct serving *serving)
     }
 }
 
-static void run(int listener, const char *body, int gather)
+static void run(int listener, const char *body, int gather, int delay_ms)
 {
     struct serving *serving = calloc(1, sizeof *serving);
     struct epoll_event event = {.events = EPOLLIN, .data.fd = listener};
@@ -153,6 +191,7 @@ static void run(int listener, const char *body, int gather)
     serving->answer = text;
     serving->answer_len = (size_t)len;
     serving->gather = gather;
+    serving->delay_us = (int64_t)delay_ms * 1000;
     epoll_ctl(serving->epoll, EPOLL_CTL_ADD, listener, &event);
     serve(serving);
 }
@@ -174,7 +213,8 @@ static int listen_somewhere(int *port)
     return fd;
 }
 
-bool answer_server_start(struct answer_server *server, const char *body, int gather)
+bool answer_server_start(struct answer_server *server, const char *body, int gather,
+                         int delay_ms)
 {
     int listener = listen_somewhere(&server->port);
 
@@ -183,7 +223,7 @@ bool answer_server_start(struct answer_server *server, const char *body, int gat
     server->pid = fork();
     if (server->pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        run(listener, body, gather);
+        run(listener, body, gather, delay_ms);
     }
     close(listener);
     return server->pid > 0;

@@ -14,8 +14,9 @@ struct answer_server {
 };
 
 /* body: of each answer, XML. gather: no answer goes out before so many whole requests are there
- * (1: at once); afterwards at once, too. False: errno says why. */
-bool answer_server_start(struct answer_server *server, const char *body, int gather);
+ * (1: at once); afterwards each goes out delay_ms after its request. False: errno says why. */
+bool answer_server_start(struct answer_server *server, const char *body, int gather,
+                         int delay_ms);
 void answer_server_stop(struct answer_server *server);
 
 #endif

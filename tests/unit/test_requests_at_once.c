@@ -95,7 +95,7 @@ static void a_thousand_requests_are_in_flight_at_once_without_a_thread(void **st
         print_message("%d files may not be opened here\n", FILES);
         skip();
     }
-    assert_true(answer_server_start(&server, "<ok/>", REQUESTS));
+    assert_true(answer_server_start(&server, "<ok/>", REQUESTS, 0));
     tally.loop = loop_system_new(&err);
     struct transport *transport = transport_curl_new(tally.loop, &err);
     assert_non_null(transport);
