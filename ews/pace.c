@@ -286,10 +286,3 @@ int64_t pace_wait_ms(const struct pace *pace, struct mono now)
     int64_t wait = mono_since(pace->next_probe, now);
     return wait > 1 ? wait : 1;
 }
-
-const char *pace_state_name(enum pace_state state)
-{
-    static const char *const names[] = {"unproven", "open", "broken", "parked"};
-    static_assert(sizeof names / sizeof names[0] == PACE_STATES, "each state has its name");
-    return names[state];
-}

@@ -121,6 +121,4 @@ void pace_probe_end(struct pace *pace, enum pace_end end, struct mono now);
 /* Until the next probe may begin, at least 1. */
 int64_t pace_wait_ms(const struct pace *pace, struct mono now);
 
-const char *pace_state_name(enum pace_state state); /* "unproven", "open", ... */
-
 #endif

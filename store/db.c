@@ -5,11 +5,6 @@
 
 #include "base/text.h"
 
-bool db_in_transaction(const struct store *store)
-{
-    return store->in_tx;
-}
-
 bool db_error(struct store *store, const char *doing, struct err *err)
 {
     int code = sqlite3_extended_errcode(store->db);

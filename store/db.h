@@ -33,7 +33,5 @@ sqlite3_stmt *db_one(struct store *store, struct err *err, bool *found, const ch
 
 /* The number for a row that changes now (tx). */
 int64_t db_next_row(struct store *store);
-/* Are we between store_begin and store_commit? (assertions) */
-bool db_in_transaction(const struct store *store);
 
 #endif

@@ -107,17 +107,6 @@ bool watch_find(struct store *store, const char *secret, struct watch *out, bool
                out, found);
 }
 
-bool watch_of_mailbox(struct store *store, const char *mailbox, struct watch *out, bool *found,
-                      struct err *err)
-{
-    return one(store,
-               db_one(store, err, found,
-                      "SELECT " WATCH_COLUMNS " FROM watch WHERE mailbox = ? AND ended = 0"
-                      " ORDER BY made DESC LIMIT 1",
-                      "s", mailbox),
-               out, found);
-}
-
 bool watch_current(struct store *store, const char *mailbox, enum watch_way way,
                    struct watch *out, bool *found, struct err *err)
 {

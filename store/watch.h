@@ -49,8 +49,6 @@ bool watch_end_all(struct store *store, struct err *err);
 /* *found false when there is none (or only ended ones, for a mailbox). */
 bool watch_find(struct store *store, const char *secret, struct watch *out, bool *found,
                 struct err *err);
-bool watch_of_mailbox(struct store *store, const char *mailbox, struct watch *out, bool *found,
-                      struct err *err);
 /* The newest of this way that is not ended. */
 bool watch_current(struct store *store, const char *mailbox, enum watch_way way,
                    struct watch *out, bool *found, struct err *err);

@@ -630,20 +630,20 @@ static void the_newest_subscription_that_has_not_ended_is_the_mailboxs(void **st
     struct watch got;
     bool found = true;
 
-    sf_ok(f, watch_of_mailbox(f->store, BOX, &got, &found, &f->err));
+    sf_ok(f, watch_current(f->store, BOX, WATCH_PUSH, &got, &found, &f->err));
     assert_false(found);
     IN_TX(f, watch_add(f->store, &first, &f->err));
     IN_TX(f, watch_add(f->store, &second, &f->err));
     IN_TX(f, watch_set_subscription(f->store, "two", "AAA=", &f->err));
     f->now.ms += 1000;
     IN_TX(f, watch_heard(f->store, "two", &f->err));
-    sf_ok(f, watch_of_mailbox(f->store, BOX, &got, &found, &f->err));
+    sf_ok(f, watch_current(f->store, BOX, WATCH_PUSH, &got, &found, &f->err));
     assert_true(found);
     assert_string_equal(got.secret, "two");
     assert_string_equal(got.subscription, "AAA=");
     assert_int_equal(got.heard_ms, f->now.ms);
     IN_TX(f, watch_end(f->store, BOX, "two", &f->err));
-    sf_ok(f, watch_of_mailbox(f->store, BOX, &got, &found, &f->err));
+    sf_ok(f, watch_current(f->store, BOX, WATCH_PUSH, &got, &found, &f->err));
     assert_string_equal(got.secret, "one");
     sf_ok(f, watch_find(f->store, "two", &got, &found, &f->err));
     assert_true(found && got.ended); /* its caller is told to unsubscribe */
