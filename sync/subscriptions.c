@@ -333,6 +333,20 @@ static struct hear_mailbox way_of(struct member *member)
                         member->silent);
 }
 
+/* A first callback is seen at once, not with the next look: until then mailboxes are polled,
+ * and their status says so. */
+static void look_for_proof(struct subscriptions *all, const struct member *member)
+{
+    struct watch watch;
+    bool found;
+    struct err err;
+
+    if (member->hearing->state == HEAR_AT_PUSH_TRIAL &&
+        watch_current(all->deps.store, member->mailbox, WATCH_PUSH, &watch, &found, &err) &&
+        found && watch.heard_ms > member->hearing->heard_ms)
+        subscriptions_consider(all);
+}
+
 void subscriptions_order(struct subscriptions *all, const struct mailbox *mailbox,
                          struct run_watch *order)
 {
@@ -344,6 +358,7 @@ void subscriptions_order(struct subscriptions *all, const struct mailbox *mailbo
                                 .arg = all};
     if (!member || all->stopped)
         return;
+    look_for_proof(all, member);
     enum hear_way way = way_of(member).way;
     if (way == HEAR_PUSH) {
         order->callback_url = member->hearing->exchange->callback_url;
