@@ -225,6 +225,58 @@ static void what_a_person_did_before_we_knew_of_the_item_counts(void **state)
     site_free(&site);
 }
 
+/* What was agreed is what the lost create had sent: a later change of one field in Outlook does
+ * not make the other fields of Exchange the later ones. */
+static void what_was_done_by_phone_before_we_knew_of_the_item_counts(void **state)
+{
+    struct site *site = site_new(21, "request-timeout = 5s");
+    char id[LIMIT_UUID];
+    struct err err;
+
+    (void)state;
+    site->expect_warnings = true;
+    site_mailbox(site, "ann");
+    assert_true(exchange_set_faults(site->exchange, "lose-answer:CreateItem:1", &err));
+    site_deposit(site, "ann", "en-greeting-ulaw.wav", "", id);
+    site_start(site);
+    site_run(site, 300);
+    site_kill(site);
+    assert_true(phone_set_read(site->store, id, true, NULL, NULL, &err));
+    site_run(site, 1000);
+    site_user(site, "ann", "urgent", id, "on", NULL);
+    site_start(site);
+    site_run(site, LONG_MS);
+    site_assert_agree(site);
+    assert_true(site_message(site, id).read);
+    assert_true(site_message(site, id).urgent);
+    site_free(&site);
+}
+
+/* A look before the time of the create is over, asked for by something else, proves nothing. */
+static void a_look_that_comes_too_early_sends_nothing_again(void **state)
+{
+    struct site *site = site_new(22, "request-timeout = 5s");
+    char id[LIMIT_UUID];
+    struct mailbox mailbox;
+    struct err err;
+
+    (void)state;
+    site->expect_warnings = true;
+    site_mailbox(site, "ann");
+    assert_true(exchange_set_faults(site->exchange, "late:CreateItem:1:6500", &err));
+    site_deposit(site, "ann", "en-greeting-ulaw.wav", "", id);
+    site_start(site);
+    site_run(site, 5600); /* the answer is not waited for any more */
+    assert_true(mailbox_find(site->store, "ann", &mailbox, &err));
+    assert_true(store_begin(site->store, &err));
+    assert_true(queue_push(site->store, mailbox.id, QUEUE_NOTIFICATION, 0, &err));
+    assert_true(store_commit(site->store, &err));
+    site_run(site, LONG_MS);
+    site_assert_agree(site);
+    assert_int_equal(exchange_count(site->exchange, "CreateItem"), 1);
+    site_free(&site);
+}
+
 static void a_copy_that_a_person_made_is_left_alone(void **state)
 {
     struct site *site = site_new(10, NULL);
@@ -544,6 +596,8 @@ int main(void)
         cmocka_unit_test(a_create_that_was_never_executed_is_sent_again),
         cmocka_unit_test(a_create_that_is_executed_late_is_not_doubled),
         cmocka_unit_test(what_a_person_did_before_we_knew_of_the_item_counts),
+        cmocka_unit_test(what_was_done_by_phone_before_we_knew_of_the_item_counts),
+        cmocka_unit_test(a_look_that_comes_too_early_sends_nothing_again),
         cmocka_unit_test(a_copy_that_a_person_made_is_left_alone),
         cmocka_unit_test(moved_where_nothing_is_mapped_is_deleted_here_and_back_it_returns),
         cmocka_unit_test(a_busy_exchange_is_waited_for),
