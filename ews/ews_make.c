@@ -151,8 +151,8 @@ static void send_chosen(struct remote_call *call)
  * and removed again if its audio was dropped. */
 static void on_probed(struct remote_call *call, const struct err *err)
 {
-    bool try_it =
-        err->kind == ERR_OK || (err->scope == ERR_SCOPE_ITEM && err->kind != ERR_CONFIG);
+    bool not_ours = err->kind == ERR_DENIED || err->scope == ERR_SCOPE_ITEM;
+    bool try_it = err->kind == ERR_OK || (not_ours && err->kind != ERR_CONFIG);
     if (try_it)
         send_chosen(call);
     else

@@ -53,5 +53,7 @@ bool ews_way_looked(struct ews_way *way, bool kept)
     way->kept = kept;
     way->names = false;
     way->chosen = kept || way->set;
+    if (!way->chosen) /* what is tried next, should nothing be found out before */
+        way->way = (way->way + 1) % REQUEST_WAYS;
     return kept;
 }

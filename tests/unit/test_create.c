@@ -296,6 +296,31 @@ static void a_probe_that_fails_leaves_nothing_that_can_be_seen(void **state)
     }
 }
 
+/* Then the message itself is the probe: looked at, and removed when its audio was dropped. */
+static void without_the_right_to_a_hidden_folder_messages_arrive_all_the_same(void **state)
+{
+    (void)state;
+    static const char *const flavours[] = {"exchange", "gromox"};
+    for (int i = 0; i < 2; i++) {
+        struct scene s;
+        struct err err;
+        open_scene(&s, flavours[i]);
+        open_account(&s, "auto", NULL);
+        assert_true(
+            exchange_set_faults(s.exchange, "code:CreateFolder:ErrorAccessDenied:*", &err));
+        create(&s);
+        if (i == 1) {
+            assert_int_equal(s.err.kind, ERR_TEMPORARY);
+            expect_items(&s, 0);
+            create(&s);
+        }
+        assert_int_equal(s.err.kind, ERR_OK);
+        expect_audio(&s);
+        expect_items(&s, 1);
+        close_scene(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -304,6 +329,7 @@ int main(void)
         cmocka_unit_test(what_was_remembered_is_not_found_out_again),
         cmocka_unit_test(a_server_that_changed_its_habit_is_found_out_anew),
         cmocka_unit_test(a_way_that_was_set_and_does_not_work_is_the_administrators_to_mend),
+        cmocka_unit_test(without_the_right_to_a_hidden_folder_messages_arrive_all_the_same),
         cmocka_unit_test(a_probe_that_fails_leaves_nothing_that_can_be_seen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
