@@ -3,12 +3,14 @@
  * A message goes this way when a create of it in one request lapsed (its time passed, and a
  * look did not find it), when it went this way before, or when another server may be creating
  * it too. Its attempt is one row with one token, whatever is sent again; each step is written
- * down before the next goes out: begun       not open, no winner     STEP_STAGE until it is
- * settled which copy is shown settled     not open, a winner      nothing was ever asked to
- * show it showing     open, a winner          STEP_PUBLISH; the answer may have been lost gone
- * open, gone_ms set       that copy is not there: a look says where it is closed      closed_ms
- * set           agreed, or given up; a day later it is cleared None of these steps needs to
- * wait for the time of the one before: none can show it twice. */
+ * down before the next goes out:
+ * - begun: not open, no winner. STEP_STAGE until it is settled which copy is shown.
+ * - settled: not open, a winner. Nothing was ever asked to show it.
+ * - showing: open, a winner. STEP_PUBLISH; the answer may have been lost.
+ * - gone: open, gone_ms set. That copy is not there; a look says where it is.
+ * - closed: closed_ms set. Agreed, or given up; a day later it is cleared.
+ *
+ * None of these steps needs to wait for the time of the one before: none can show it twice. */
 #include "sync/run_private.h"
 
 #include <string.h>
