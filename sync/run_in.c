@@ -31,9 +31,12 @@ bool run_in_needed(struct run *run, struct err *err)
     if (!load_folders(run, err) ||
         !attempt_any_open(run->deps.store, run->mailbox.id, &run->in_doubt, err))
         return false;
+    /* An earlier look saw an item of ours go and came to no end: where it went is not known. */
+    if (!item_any_missing(run->deps.store, run->mailbox.id, &run->look_again, err))
+        return false;
     /* Only a change here, and nothing in doubt: it can go out at once. */
-    run->need_in =
-        run->in_doubt || !run->folders_known || (run->reasons & ~(1u << QUEUE_CHANGE)) != 0;
+    run->need_in = run->look_again || run->in_doubt || !run->folders_known ||
+                   (run->reasons & ~(1u << QUEUE_CHANGE)) != 0;
     for (int i = 0; run->folders && i < run->folder_count; i++)
         run->need_in = run->need_in || !run->folders[i].has_token || run->folders[i].listing;
     return true;

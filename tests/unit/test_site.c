@@ -277,6 +277,35 @@ static void a_look_that_comes_too_early_sends_nothing_again(void **state)
     site_free(&site);
 }
 
+/* The look that saw it leave the Inbox broke off before it saw where it went. */
+static void what_left_a_folder_is_not_taken_for_deleted_before_all_were_looked_at(void **state)
+{
+    struct site *site = site_new(23, "request-timeout = 5s");
+    char moved[LIMIT_UUID], other[LIMIT_UUID];
+    struct err err;
+
+    (void)state;
+    site->expect_warnings = true;
+    site_mailbox(site, "ann");
+    site_deposit(site, "ann", "en-greeting-ulaw.wav", "", moved);
+    site_deposit(site, "ann", "en-greeting-ulaw.wav", "", other);
+    site_start(site);
+    site_run(site, QUIET_MS);
+    assert_true(exchange_set_faults(site->exchange, "http-503:SyncFolderItems:2+", &err));
+    site_user(site, "ann", "move", moved, "Deleted Items", NULL);
+    site_run(site, 400);
+    assert_true(exchange_set_faults(site->exchange, "http-503:SyncFolderItems:*", &err));
+    assert_true(phone_set_read(site->store, other, true, NULL, NULL, &err));
+    site_run(site, 5000);
+    assert_int_equal(site_message(site, moved).folder, FOLDER_INBOX);
+    assert_true(exchange_set_faults(site->exchange, "", &err));
+    site_run(site, LONG_MS);
+    site_assert_agree(site);
+    assert_int_equal(site_message(site, moved).folder, FOLDER_DELETED);
+    assert_int_equal(exchange_count(site->exchange, "CreateItem"), 2);
+    site_free(&site);
+}
+
 static void a_copy_that_a_person_made_is_left_alone(void **state)
 {
     struct site *site = site_new(10, NULL);
@@ -598,6 +627,7 @@ int main(void)
         cmocka_unit_test(what_a_person_did_before_we_knew_of_the_item_counts),
         cmocka_unit_test(what_was_done_by_phone_before_we_knew_of_the_item_counts),
         cmocka_unit_test(a_look_that_comes_too_early_sends_nothing_again),
+        cmocka_unit_test(what_left_a_folder_is_not_taken_for_deleted_before_all_were_looked_at),
         cmocka_unit_test(a_copy_that_a_person_made_is_left_alone),
         cmocka_unit_test(moved_where_nothing_is_mapped_is_deleted_here_and_back_it_returns),
         cmocka_unit_test(a_busy_exchange_is_waited_for),
