@@ -40,6 +40,8 @@ enum {
     LIMIT_REQUESTS_WAITING = 4096, /* requests queued for one Exchange */
     LIMIT_RESPONSE_HEADER_BYTES = 128 * 1024,
     LIMIT_COOKIES = 8 * 1024,               /* affinity cookies of one answer */
+    LIMIT_GREETING_BYTES = 256 * 1024,      /* of a page for people; the rest is not read */
+    LIMIT_SYNC_PAGES = 10000,               /* of changes, in one run; 512 changes each */
     LIMIT_RECORDED_BYTES = 4 * 1024 * 1024, /* of one answer that is written down */
     LIMIT_STREAM_MAILBOXES = 200,           /* subscriptions in one GetStreamingEvents */
     LIMIT_STREAMS = 10,                /* of one account: Exchange's HangingConnectionLimit */

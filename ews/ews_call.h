@@ -64,6 +64,7 @@ struct remote_call {
         struct ews_account *account;
         struct autodiscover_wait *finding;
         struct transport_call *sent;
+        size_t page_bytes;
     } check;
     struct ews_hidden_search hidden;
     struct ews_stage *stage;

@@ -45,12 +45,13 @@ struct remote_call *ews_check_find(struct remote *base, ews_check_find_fn *fn, v
 /* ---- What the server says to a stranger ---------------------------------------------------
  */
 
-static bool no_bytes(const void *bytes, size_t len, void *arg)
+/* A page for people: nobody reads it, and a long one is not waited for. */
+static bool on_page(const void *bytes, size_t len, void *arg)
 {
+    struct remote_call *call = arg;
     (void)bytes;
-    (void)len;
-    (void)arg;
-    return true; /* a page for people; its size is bounded by its time */
+    call->check.page_bytes += len;
+    return call->check.page_bytes <= LIMIT_GREETING_BYTES;
 }
 
 static void greeted(struct remote_call *call, const struct err *err,
@@ -73,8 +74,11 @@ static void on_answer(const struct err *err, const struct transport_reply *reply
         .has_clock = reply->date.ms > 0,
         .clock_ahead_ms = reply->date.ms - loop_wall(account->loop).ms,
     };
+    struct err said = *err;
     call->check.sent = NULL;
-    greeted(call, err, &greeting);
+    if (said.kind == ERR_CANCELLED && reply->status)
+        err_clear(&said); /* we had heard enough */
+    greeted(call, &said, &greeting);
 }
 
 static void on_greeting_failed(const struct err *err, const struct xml_node *root, void *arg)
@@ -98,7 +102,7 @@ static void ask_as_stranger(struct remote_call *call)
         .anonymous = true,
         .request_id = id,
         .timeout_ms = TIME_GREETING_MS,
-        .bytes = no_bytes,
+        .bytes = on_page,
         .done = on_answer,
         .arg = call,
     };

@@ -102,6 +102,18 @@ static void settle_gone(struct remote_call *call, struct err *err)
 /* ---- Stage ------------------------------------------------------------------------------ */
 
 static void find_copies(struct remote_call *call);
+/* A page of the commits that have the name at hand. */
+static void ask_for_record(struct remote_call *call, long offset, ews_answer_fn *fn)
+{
+    struct buf request;
+    struct soap_header header = ews_call_header(call);
+    const struct request_above above = {.id = call->remote->hidden.commits};
+    call->offset = offset;
+    buf_init(&request, LIMIT_REQUEST_BYTES);
+    request_find_hidden(&request, &header, &above, call->stage->name, offset);
+    ews_call_send(call, &request, fn);
+}
+
 static void find_record(struct remote_call *call, long offset);
 
 static void staged(struct remote_call *call, const struct err *err)
@@ -180,13 +192,7 @@ static void on_record(const struct err *job_err, const struct xml_node *root, vo
 
 static void find_record(struct remote_call *call, long offset)
 {
-    struct buf request;
-    struct soap_header header = ews_call_header(call);
-    const struct request_above above = {.id = call->remote->hidden.commits};
-    call->offset = offset;
-    buf_init(&request, LIMIT_REQUEST_BYTES);
-    request_find_hidden(&request, &header, &above, call->stage->name, offset);
-    ews_call_send(call, &request, on_record);
+    ask_for_record(call, offset, on_record);
 }
 
 static void on_committed(const struct err *job_err, const struct xml_node *root, void *arg)
@@ -494,13 +500,7 @@ static void on_record_to_clear(const struct err *job_err, const struct xml_node 
 
 static void clear_record(struct remote_call *call, long offset)
 {
-    struct buf request;
-    struct soap_header header = ews_call_header(call);
-    const struct request_above above = {.id = call->remote->hidden.commits};
-    call->offset = offset;
-    buf_init(&request, LIMIT_REQUEST_BYTES);
-    request_find_hidden(&request, &header, &above, call->stage->name, offset);
-    ews_call_send(call, &request, on_record_to_clear);
+    ask_for_record(call, offset, on_record_to_clear);
 }
 
 static void on_copy_cleared(const struct err *job_err, const struct xml_node *root, void *arg)

@@ -118,7 +118,8 @@ bool response_next_page(const struct xml_node *page, long offset, long seen, lon
     char *end = NULL;
     errno = 0;
     long value = text ? strtol(text, &end, 10) : offset + seen;
-    if (errno || (text && (end == text || *end)) || value <= offset || value > 1000000)
+    if (errno || (text && (end == text || *end)) || value <= offset || seen == 0 ||
+        value > 2 * LIMIT_FOLDERS)
         return soap_nonsense(err, "its pages of folders do not go on");
     *next = value;
     return true;

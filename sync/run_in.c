@@ -397,5 +397,12 @@ static void changes_came(const struct err *err, const struct remote_page *page, 
     }
     if (page->last)
         run->folder_at++;
-    run_next(run, RUN_IN);
+    else if (++run->pages > LIMIT_SYNC_PAGES) {
+        err_set(&failed, ERR_PROTOCOL,
+                "the other side never comes to an end of its changes (%d pages)",
+                LIMIT_SYNC_PAGES);
+        failed.scope = ERR_SCOPE_MAILBOX;
+        run_fail(run, &failed);
+    }
+    run_next(run, run->stop ? RUN_DONE : RUN_IN);
 }

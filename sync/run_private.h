@@ -74,6 +74,7 @@ struct run {
     bool dropped;    /* in this pass an item of ours went away */
     bool look_again; /* a step found that the mirror is not true any more */
     int passes;
+    int pages; /* of changes that were not the last of their folder */
     struct folder_row *folders;
     int folder_count, folder_at;
     struct remote_call *call;

@@ -115,11 +115,12 @@ static struct transport_call *start(struct transport *base,
     call->fake = fake;
     call->request = *request;
     buf_init(&call->sent, LIMIT_REQUEST_BYTES + MIB);
-    for (long n; (n = body_read(request->body, piece, sizeof(piece))) > 0;)
+    for (long n; request->body && (n = body_read(request->body, piece, sizeof(piece))) > 0;)
         buf_add(&call->sent, piece, (size_t)n);
     struct body *body = request->body;
     body_free(&body);
-    buf_printf(&fake->mailboxes, "%s\n", request->anchor_mailbox);
+    if (request->anchor_mailbox)
+        buf_printf(&fake->mailboxes, "%s\n", request->anchor_mailbox);
     fake->count++;
     fake->in_flight++;
     if (fake->in_flight > fake->most)

@@ -13,6 +13,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "ews/ews.h"
+#include "ews/ews_check.h"
 #include "tests/support/ews_fixture.h"
 
 /* ---- The scene: one account, one or more mailboxes, a script of answers ------------------ */
@@ -414,6 +415,16 @@ static void folders_without_an_inbox_or_without_end_are_an_error(void **state)
     assert_int_equal(s.err.kind, ERR_PROTOCOL);
     assert_int_equal(s.asked, 2);
     close_scene(&s);
+
+    /* Pages that go on and bring nothing. */
+    open_scene(&s, 4, 10, 50);
+    add(&s, ANSWER("GetFolder", ROOT("in") ROOT("j") ROOT("del") ROOT("sent")));
+    add(&s, FOUND("IncludesLastItemInRange=\"false\" IndexedPagingOffset=\"9\"", ""));
+    s.remote->ops->folders(s.remote, true, saw_folders, &s);
+    settle(&s);
+    assert_int_equal(s.err.kind, ERR_PROTOCOL);
+    assert_int_equal(s.asked, 2);
+    close_scene(&s);
 }
 
 /* ---- Audio ------------------------------------------------------------------------------ */
@@ -792,6 +803,35 @@ static void tell(const char *direction, const char *bytes, size_t len, void *arg
     buf_printf(all, "%s:%.*s\n", direction, (int)len, bytes);
 }
 
+static void saw_greeting(const struct err *err, const struct ews_greeting *greeting, void *arg)
+{
+    struct scene *s = arg;
+    s->calls++;
+    s->err = *err;
+    s->count = greeting ? (size_t)greeting->status : 0;
+}
+
+/* Somebody answers a stranger with pages and pages: that he answers is all that is asked. */
+static void of_a_long_greeting_no_more_is_read_than_needed(void **state)
+{
+    (void)state;
+    static const size_t lengths[] = {0, 100, LIMIT_GREETING_BYTES, 4 * LIMIT_GREETING_BYTES};
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        struct scene s;
+        char *page = calloc(1, lengths[i] + 1);
+        memset(page, 'x', lengths[i]);
+        open_scene(&s, 4, 10, 1000);
+        add_raw(&s, 401, "text/html", page);
+        assert_non_null(ews_check_greet(s.remote, saw_greeting, &s));
+        settle(&s);
+        assert_int_equal(s.calls, 1);
+        assert_int_equal(s.err.kind, ERR_OK);
+        assert_int_equal(s.count, 401);
+        free(page);
+        close_scene(&s);
+    }
+}
+
 static void a_trace_shows_texts_and_never_the_audio(void **state)
 {
     (void)state;
@@ -849,6 +889,7 @@ int main(void)
         cmocka_unit_test(a_call_may_be_cancelled_inside_its_own_callback),
         cmocka_unit_test(a_remote_may_be_freed_inside_a_callback),
         cmocka_unit_test(too_many_waiting_requests_are_refused_without_being_sent),
+        cmocka_unit_test(of_a_long_greeting_no_more_is_read_than_needed),
         cmocka_unit_test(a_trace_shows_texts_and_never_the_audio),
     };
     log_set_sink(unexpected_line, NULL);
