@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,8 +106,9 @@ bool attack_probe(const struct attack_target *target, bool keep)
         if (!keep || !ok)
             hang_up(&probe);
         double rest = EVERY_MS - took[count++];
+        /* A kept connection that the server closes meanwhile is seen at once. */
         if (rest > 0)
-            usleep((useconds_t)(rest * 1000));
+            poll(&(struct pollfd){.fd = probe.fd, .events = POLLRDHUP}, 1, (int)rest);
     }
     hang_up(&probe);
     qsort(took, (size_t)count, sizeof took[0], by_size);

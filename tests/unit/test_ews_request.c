@@ -130,16 +130,23 @@ static void requests_about_items_fit_the_schema(void **state)
     check_buf(&out);
 }
 
+/* path: a template that becomes the name of a small file. */
+static struct remote_new message_with_audio(char *path)
+{
+    struct remote_new message = message_with(odd_subject);
+    int fd = mkstemp(path);
+    assert_int_equal(write(fd, "RIFFx", 5), 5);
+    close(fd);
+    message.audio_path = path;
+    return message;
+}
+
 static void a_message_with_audio_fits_the_schema(void **state)
 {
     (void)state;
     char path[] = "/tmp/sib-test-audio-XXXXXX";
-    int fd = mkstemp(path);
-    assert_int_equal(write(fd, "RIFFx", 5), 5);
-    close(fd);
-    struct remote_new message = message_with(odd_subject);
+    struct remote_new message = message_with_audio(path);
     struct err err = {0};
-    message.audio_path = path;
     message.audio_name = "voice \"1\".wav";
     message.audio_type = "audio/wav";
     struct buf all = whole(request_create(&header, &message, REQUEST_INLINE, &err));
@@ -157,12 +164,8 @@ static void a_message_as_mime_fits_the_schema(void **state)
 {
     (void)state;
     char path[] = "/tmp/sib-test-audio-XXXXXX";
-    int fd = mkstemp(path);
-    assert_int_equal(write(fd, "RIFFx", 5), 5);
-    close(fd);
-    struct remote_new message = message_with(odd_subject);
+    struct remote_new message = message_with_audio(path);
     struct err err = {0};
-    message.audio_path = path;
     message.audio_name = "voice.wav";
     message.audio_type = "audio/wav";
     struct buf all = whole(request_create(&header, &message, REQUEST_MIME, &err));

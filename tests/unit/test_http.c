@@ -44,6 +44,9 @@ struct fixture {
     struct buf seen; /* what the client read */
 };
 
+/* The handler says here that it was called, for a client that waits for it. */
+static int handled_ends[2] = {-1, -1};
+
 static void echo(struct http_request **request)
 {
     size_t len;
@@ -74,6 +77,8 @@ static void handle(struct http_request *request, void *arg)
 {
     struct fixture *fixture = arg;
     fixture->handled++;
+    if (handled_ends[1] >= 0)
+        assert_int_equal(write(handled_ends[1], "h", 1), 1);
     switch (fixture->act) {
     case ACT_ECHO: echo(&request); break;
     case ACT_KEEP:
@@ -249,25 +254,46 @@ static void client_said(int fd, int ready, void *arg)
 }
 
 /* Run the client to its end while the server serves; gives how long that took. */
+/* In a client: until the handler was called once more. */
+static void wait_until_handled(void)
+{
+    char byte;
+    if (read(handled_ends[0], &byte, 1) != 1)
+        _exit(1);
+}
+
+/* In a client: until the server says something or closes, but no longer than this. */
+static void wait_for_server(int fd, int ms)
+{
+    struct pollfd wait = {.fd = fd, .events = POLLIN | POLLRDHUP};
+    poll(&wait, 1, ms);
+}
+
 static int64_t run_client(struct fixture *fixture, client_fn *client)
 {
     int ends[2];
     int status;
     assert_int_equal(pipe(ends), 0);
+    assert_int_equal(pipe(handled_ends), 0);
     int port = http_server_port(fixture->server);
     pid_t pid = fork();
     if (pid == 0) {
         close(ends[0]);
+        close(handled_ends[1]);
         client(port, ends[1]);
         _exit(0);
     }
     close(ends[1]);
+    close(handled_ends[0]);
+    handled_ends[0] = -1;
     struct loop_watch *watch =
         loop_watch_new(fixture->loop, ends[0], LOOP_READ, client_said, fixture);
     struct mono start = loop_now(fixture->loop);
     loop_run(fixture->loop);
     loop_watch_free(&watch);
     close(ends[0]);
+    close(handled_ends[1]);
+    handled_ends[1] = -1;
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
     return mono_since(loop_now(fixture->loop), start);
@@ -539,9 +565,12 @@ static void without_descriptors_too_the_oldest_stranger_gives_way(void **state)
     open_patient(&fixture, ACT_ECHO);
     getrlimit(RLIMIT_NOFILE, &limit);
     before = limit;
-    int next = dup(0);
-    close(next);
-    limit.rlim_cur = (rlim_t)next + 3; /* one for the pipe from the client, two for us */
+    int free_fds[4]; /* two for the pipes of the client, two for us */
+    for (int i = 0; i < 4; i++)
+        free_fds[i] = dup(0);
+    limit.rlim_cur = (rlim_t)free_fds[3] + 1;
+    for (int i = 0; i < 4; i++)
+        close(free_fds[i]);
     setrlimit(RLIMIT_NOFILE, &limit);
     int64_t ms = run_client(&fixture, more_than_descriptors);
     setrlimit(RLIMIT_NOFILE, &before);
@@ -745,7 +774,7 @@ static void dribble(int port, int out)
     for (int i = 0; i < 30; i++) {
         char byte;
         put(fd, "x");
-        usleep(100 * 1000);
+        wait_for_server(fd, 100);
         if (recv(fd, &byte, 1, MSG_DONTWAIT) == 0)
             break;
     }
@@ -787,7 +816,7 @@ static void chatter_while_waiting(int port, int out)
 {
     int fd = dial(port);
     put(fd, "GET /first HTTP/1.1\r\nHost: x\r\n\r\n");
-    usleep(50 * 1000);
+    wait_until_handled();
     put(fd, "GET /second HTTP/1.1\r\nHost: x\r\n" CLOSE);
     copy_until_closed(fd, out);
 }
@@ -808,7 +837,7 @@ static void ask_and_leave(int port, int out)
     (void)out;
     int fd = dial(port);
     put(fd, "POST /gone HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc");
-    usleep(50 * 1000);
+    wait_until_handled();
 }
 
 static void a_request_outlives_its_client(void **state)
@@ -997,9 +1026,9 @@ static void tls_rubbish(int port, int out)
     copy_until_closed(fd, out);
     fd = dial(port);
     put_bytes(fd, promising, 4);
-    usleep(20 * 1000);
+    wait_for_server(fd, 20);
     put_bytes(fd, promising + 4, 7);
-    usleep(20 * 1000);
+    wait_for_server(fd, 20);
     say_whether_open(fd, out);
     shutdown(fd, SHUT_WR);
     copy_until_closed(fd, out);
@@ -1031,7 +1060,7 @@ static void tls_in_drops(int port, int out)
     int len = BIO_read(wire, hello, sizeof hello);
     for (int i = 0; i < 40; i++) {
         put_bytes(fd, hello + i, 1);
-        usleep(1000);
+        wait_for_server(fd, 1);
     }
     put_bytes(fd, hello + 40, (size_t)len - 40);
     ssize_t n = read(fd, hello, sizeof hello);

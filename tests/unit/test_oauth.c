@@ -111,8 +111,11 @@ static void what_is_no_token_is_refused(void **state)
         assert_int_equal(err.scope, ERR_SCOPE_ACCOUNT);
         assert_null(answer.token);
     }
+    static const char head[] = "{\"access_token\":\"";
     char *json = malloc(LIMIT_TOKEN + 100);
-    int at = sprintf(json, "{\"access_token\":\"");
+    size_t at = sizeof head - 1;
+    assert_non_null(json);
+    memcpy(json, head, at);
     memset(json + at, 'a', LIMIT_TOKEN);
     memcpy(json + at + LIMIT_TOKEN, "\"}", 3);
     assert_false(reads(200, json, &answer, &err));
