@@ -11,7 +11,8 @@ bool agreed_get(struct store *store, const char *message, struct agreed *out, st
     sqlite3_stmt *stmt = db_one(store, err, &found,
                                 "SELECT place, read, urgent, subject, item, folder, version,"
                                 " refusals, intent, intent_place, intent_read, intent_urgent,"
-                                " intent_subject, intent_until FROM agreed WHERE message = ?",
+                                " intent_subject, intent_until, content FROM agreed"
+                                " WHERE message = ?",
                                 "s", message);
     memset(out, 0, sizeof *out);
     if (stmt && found) {
@@ -29,6 +30,7 @@ bool agreed_get(struct store *store, const char *message, struct agreed *out, st
         out->intent.urgent = db_int(stmt, 11) != 0;
         db_copy(stmt, 12, out->intent.subject, sizeof out->intent.subject);
         out->intent.until_ms = db_int(stmt, 13);
+        out->content = db_int(stmt, 14);
     }
     db_end(stmt);
     return stmt != NULL;
@@ -41,25 +43,25 @@ bool agreed_set(struct store *store, const char *message, const struct agreed *a
 
     return db_run(store, err,
                   "INSERT OR REPLACE INTO agreed"
-                  " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                  "sbbbssssbbbbbsiii", message, (int)agreed->place, agreed->read,
+                  " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                  "sbbbssssbibbbbsiii", message, (int)agreed->place, agreed->read,
                   agreed->urgent, agreed->subject, agreed->item, agreed->folder,
-                  agreed->version, agreed->refusals, (int)intent->what, (int)intent->place,
-                  intent->read, intent->urgent, intent->subject, intent->until_ms,
-                  store_stamp(store), db_next_row(store));
+                  agreed->version, agreed->refusals, agreed->content, (int)intent->what,
+                  (int)intent->place, intent->read, intent->urgent, intent->subject,
+                  intent->until_ms, store_stamp(store), db_next_row(store));
 }
 
 bool attempt_begin(struct store *store, const char *mailbox, const struct attempt *attempt,
                    struct err *err)
 {
     return db_run(store, err,
-                  "INSERT INTO attempt VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, 0, 0,"
-                  " 0, ?, ?)",
-                  "sssbiibbbsbbsii", attempt->creation, attempt->message, mailbox,
+                  "INSERT INTO attempt VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, 0,"
+                  " 0, 0, ?, ?)",
+                  "sssbiibbbsibbsii", attempt->creation, attempt->message, mailbox,
                   store_node(store), attempt->sent_ms, attempt->unknown_until_ms,
                   attempt->how == ATTEMPT_DIRECT, attempt->read, attempt->urgent,
-                  attempt->subject, (int)attempt->how, attempt->generation, attempt->winner,
-                  store_stamp(store), db_next_row(store));
+                  attempt->subject, attempt->content, (int)attempt->how, attempt->generation,
+                  attempt->winner, store_stamp(store), db_next_row(store));
 }
 
 bool attempt_extend(struct store *store, const char *creation, int64_t until_ms,
@@ -114,7 +116,7 @@ bool attempt_clear(struct store *store, const char *creation, struct err *err)
 
 #define ATTEMPT_COLUMNS                                                                        \
     "creation, message, how, sent, unknown_until, open, lapsed, read, urgent, subject,"        \
-    " closed, generation, winner, gone"
+    " closed, generation, winner, gone, content"
 
 static void read_attempt(sqlite3_stmt *stmt, struct attempt *out)
 {
@@ -132,6 +134,7 @@ static void read_attempt(sqlite3_stmt *stmt, struct attempt *out)
     out->generation = (int)db_int(stmt, 11);
     db_copy(stmt, 12, out->winner, sizeof out->winner);
     out->gone_ms = db_int(stmt, 13);
+    out->content = db_int(stmt, 14);
 }
 
 static bool read_attempts(struct store *store, sqlite3_stmt *stmt, struct attempt *out, int max,

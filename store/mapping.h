@@ -41,7 +41,8 @@ struct agreed {
     char item[LIMIT_REMOTE_ID];   /* "" when there is none */
     char folder[LIMIT_REMOTE_ID]; /* the remote folder it was in */
     char version[LIMIT_REMOTE_ID];
-    int refusals; /* known refusals of this message by the other side */
+    int refusals;    /* known refusals of this message by the other side */
+    int64_t content; /* the message's content_at that the item shows; 0: not known */
     struct intent intent;
 };
 
@@ -64,6 +65,7 @@ struct attempt {
     bool lapsed;              /* its time passed, and a look did not find it */
     bool read, urgent;        /* the state it was sent with */
     char subject[LIMIT_SUBJECT];
+    int64_t content;   /* the message's content_at that it was sent with */
     int64_t closed_ms; /* wall; when it was over; 0: it is under way */
     /* staged only */
     int generation;

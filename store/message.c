@@ -25,13 +25,15 @@ static const char *const kind_names[] = {
 static_assert(sizeof folder_names / sizeof folder_names[0] == FOLDERS,
               "each folder has its name");
 static_assert(FOLDER_PURGED == 3, "SQL below says 3: what is purged lets go of its audio");
+static_assert(FOLDER_INBOX == 0 && FOLDER_SENT == 2, "SQL below says 0 and 2: a home");
 static_assert(sizeof kind_names / sizeof kind_names[0] == KINDS, "each kind has its name");
 
 #define MESSAGE_COLUMNS                                                                        \
     "id, mailbox, kind, from_number, from_name, from_address, received, duration, audio,"      \
     " audio_bytes, private, secure, dispatch, subject, read, urgent, folder, "                 \
     "transcript_state,"                                                                        \
-    " subject_at, read_at, urgent_at, folder_at, row, dirty_since"
+    " subject_at, read_at, urgent_at, folder_at, row, dirty_since, home, sender, reference,"   \
+    " receipts, dispatch_group, accepted_at, max(audio_at, transcript_at)"
 
 const char *message_folder_name(enum message_folder folder)
 {
@@ -80,6 +82,13 @@ static void read_row(sqlite3_stmt *stmt, struct message *out)
     out->folder_at = db_int(stmt, 21);
     out->row = db_int(stmt, 22);
     out->dirty_since_ms = db_int(stmt, 23);
+    out->home = (enum message_folder)db_int(stmt, 24);
+    db_copy(stmt, 25, out->sender, sizeof out->sender);
+    db_copy(stmt, 26, out->reference, sizeof out->reference);
+    out->receipts = (unsigned)db_int(stmt, 27);
+    db_copy(stmt, 28, out->group, sizeof out->group);
+    out->accepted_at = db_int(stmt, 29);
+    out->content_at = db_int(stmt, 30);
 }
 
 static const char *or_empty(const char *text)
@@ -101,6 +110,7 @@ static bool check_new(const struct message_new *message, struct err *err)
            !too_long(message->from_name, LIMIT_DISPLAY_NAME, "caller's name", err) &&
            !too_long(message->from_address, LIMIT_ADDRESS, "caller's address", err) &&
            !too_long(message->subject, LIMIT_SUBJECT, "subject", err) &&
+           !too_long(message->text, LIMIT_TRANSCRIPT, "text", err) &&
            !too_long(message->transcript, LIMIT_TRANSCRIPT, "transcription", err);
 }
 
@@ -131,6 +141,13 @@ static bool check_audio(struct store *store, const struct audio_info *audio, str
     return false;
 }
 
+static enum transcript_state first_transcript(const struct message_new *message)
+{
+    if (message->transcript)
+        return TRANSCRIPT_TEXT;
+    return message->transcript_pending ? TRANSCRIPT_PENDING : TRANSCRIPT_NONE;
+}
+
 bool message_add(struct store *store, const struct message_new *message, char *id,
                  struct err *err)
 {
@@ -146,14 +163,17 @@ bool message_add(struct store *store, const struct message_new *message, char *i
     return db_run(
         store, err,
         "INSERT INTO message VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
-        " ?13, ?14, ?15, ?16, 0, ?17, ?18, ?19, ?19, ?19, ?19, ?19, ?19, ?20, ?21)",
-        "ssbsssiisibbbsbbbsiii", id, message->mailbox, (int)message->kind,
+        " ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?17, ?20, ?21, ?22, ?23, ?24, 0,"
+        " ?25, ?25, ?25, ?25, ?25, ?25, ?25, ?26, ?27)",
+        "ssbsssiisibbbsbbbbssssbsiii", id, message->mailbox, (int)message->kind,
         or_empty(message->from_number), or_empty(message->from_name),
         or_empty(message->from_address), message->received.ms ? message->received.ms : now,
         audio->duration_ms, audio->sha256, audio->bytes, message->private, message->secure,
         message->dispatch, message->subject ? message->subject : subject, message->read,
-        message->urgent, message->transcript ? (int)TRANSCRIPT_TEXT : (int)TRANSCRIPT_NONE,
-        message->transcript, store_stamp(store), db_next_row(store), now);
+        message->urgent, message->sent ? (int)FOLDER_SENT : (int)FOLDER_INBOX,
+        (int)first_transcript(message), message->transcript, or_empty(message->sender),
+        or_empty(message->reference), message->text, (int)message->receipts,
+        or_empty(message->group), store_stamp(store), db_next_row(store), now);
 }
 
 bool message_get(struct store *store, const char *id, struct message *out, struct err *err)
@@ -246,19 +266,6 @@ bool message_count(struct store *store, const char *mailbox_id, enum message_fol
     return stmt != NULL;
 }
 
-char *message_transcript(struct store *store, const char *id)
-{
-    struct err err;
-    bool found;
-    char *text = NULL;
-    sqlite3_stmt *stmt =
-        db_one(store, &err, &found, "SELECT transcript FROM message WHERE id = ?", "s", id);
-    if (stmt && found && db_text(stmt, 0)[0])
-        text = strdup(db_text(stmt, 0));
-    db_end(stmt);
-    return text;
-}
-
 /* A change was written: say so, if it was one. */
 static bool finish(struct store *store, bool ok, bool *changed)
 {
@@ -320,8 +327,10 @@ bool message_set_folder(struct store *store, const char *id, enum message_folder
     return finish(store,
                   db_run(store, err,
                          "UPDATE message SET folder = ?1, folder_at = ?2, row = ?3,"
+                         " home = CASE WHEN ?1 IN (0, 2) THEN ?1 ELSE home END,"
                          " audio = CASE ?1 WHEN 3 THEN '' ELSE audio END,"
                          " transcript = CASE ?1 WHEN 3 THEN NULL ELSE transcript END,"
+                         " text = CASE ?1 WHEN 3 THEN NULL ELSE text END,"
                          " dirty_since = CASE dirty_since WHEN 0 THEN ?4 ELSE dirty_since END"
                          " WHERE id = ?5 AND folder != ?1",
                          "biiis", (int)folder, store_stamp(store), db_next_row(store),

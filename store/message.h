@@ -43,17 +43,26 @@ struct message {
     char audio[LIMIT_SHA256]; /* "" when there is none */
     int64_t audio_bytes;
     bool private, secure, dispatch;
+    char sender[LIMIT_UUID];    /* mailbox id of the user who sent it; "": none */
+    char reference[LIMIT_UUID]; /* the message that it answers; "": none */
+    char group[LIMIT_UUID];     /* dispatch: the deliveries of one message share it */
 
     char subject[LIMIT_SUBJECT];
     bool read, urgent;
     enum message_folder folder;
+    enum message_folder home; /* where it belongs when it is not deleted: inbox or sent */
     enum transcript_state transcript;
+    unsigned receipts; /* MESSAGE_WANTS_ bits: asked for by the sender, not sent yet */
 
     /* when each field last changed (store_stamp) */
     int64_t subject_at, read_at, urgent_at, folder_at;
+    int64_t content_at;     /* of what is told of it: the transcription or the audio */
+    int64_t accepted_at;    /* dispatch: when its owner accepted it; 0: not */
     int64_t row;            /* number of this row's last change on this server */
     int64_t dirty_since_ms; /* wall; 0: both sides agree as far as this server knows */
 };
+
+enum { MESSAGE_WANTS_DELIVERY_RECEIPT = 1, MESSAGE_WANTS_READ_RECEIPT = 2 };
 
 /* What a deposit gives; NULL strings are "". */
 struct message_new {
@@ -63,7 +72,13 @@ struct message_new {
     const char *subject;  /* NULL: made from the template for its type (store/subject.h) */
     struct wall received; /* 0: now */
     bool urgent, private, secure, dispatch, read;
+    bool sent;                      /* a copy of what its owner sent; else into the inbox */
+    const char *sender, *reference; /* ids; NULL: none */
+    const char *group;              /* dispatch */
+    unsigned receipts;
+    const char *text;               /* of a receipt, or typed by the sender; NULL: none */
     const char *transcript;         /* NULL: none */
+    bool transcript_pending;        /* it will come, or fail */
     const struct audio_info *audio; /* NULL: none */
 };
 
@@ -95,6 +110,12 @@ bool message_count(struct store *store, const char *mailbox_id, enum message_fol
 
 /* Text of the transcription; malloc'ed, NULL when there is none. */
 char *message_transcript(struct store *store, const char *id);
+/* What a receipt or its sender says; malloc'ed, NULL when there is nothing. */
+char *message_text(struct store *store, const char *id);
+
+/* Not to be synchronised yet: a dispatch message that nobody accepted, or one that waits for
+ * its transcription. */
+bool message_is_held(const struct message *message, bool hold_transcript);
 
 /* (tx) Changes by a person on this side (or by Exchange's word, taken in): a new stamp; nothing
  * happens when the value is already so. `changed` may be NULL. Restoring a purged message is
@@ -107,6 +128,18 @@ bool message_set_subject(struct store *store, const char *id, const char *subjec
                          bool *changed, struct err *err);
 bool message_set_folder(struct store *store, const char *id, enum message_folder folder,
                         bool *changed, struct err *err);
+
+/* (tx) The transcription came (text), or failed (text NULL). Of a purged message nothing is
+ * kept: nothing happens. */
+bool message_set_transcript(struct store *store, const char *id, enum transcript_state state,
+                            const char *text, bool *changed, struct err *err);
+/* (tx) The recording is not kept any longer; the message stays. */
+bool message_expire_audio(struct store *store, const char *id, bool *changed, struct err *err);
+/* (tx) A dispatch message is its owner's from now on; nothing happens when it is already. */
+bool message_accept(struct store *store, const char *id, bool *changed, struct err *err);
+/* (tx) Receipts that are still to be sent. */
+bool message_set_receipts(struct store *store, const char *id, unsigned receipts,
+                          struct err *err);
 
 /* (tx) Mark as not agreed / as agreed. Clean takes effect only if the row is still `row`, so
  * that a change made meanwhile is not forgotten. */
