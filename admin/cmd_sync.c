@@ -44,7 +44,7 @@ static void add_status_row(struct table *table, const struct mailbox *mailbox,
     table_cell(table, status->waiting ? STYLE_WARN : STYLE_PLAIN, "%lld",
                (long long)status->waiting);
     table_cell(table, STYLE_PLAIN, "%s",
-               status->waiting ? text_span(status->lag_ms, text) : "");
+               status->lag_ms ? text_span(status->lag_ms, text) : "");
     table_cell(table, STYLE_PLAIN, "%lld/%lld", (long long)status->unread,
                (long long)status->messages);
     table_cell(table, STYLE_PLAIN, "%s",

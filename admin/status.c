@@ -6,6 +6,7 @@
 
 #include "admin/text.h"
 #include "base/file.h"
+#include "queue/lag.h"
 #include "store/alarm.h"
 #include "store/message.h"
 
@@ -57,17 +58,18 @@ static void name_state(struct mailbox_status *out, const struct mailbox *mailbox
 bool mailbox_status(struct store *store, const struct mailbox *mailbox, bool globally_on,
                     struct mailbox_status *out, struct err *err)
 {
-    int64_t oldest_ms;
+    int64_t oldest_ms, since_ms;
 
     memset(out, 0, sizeof *out);
     if (!mailbox_state_get(store, mailbox->id, &out->recorded, err) ||
         !message_dirty_count(store, mailbox->id, &out->waiting, &oldest_ms, err) ||
+        !lag_since(store, mailbox->id, &since_ms, err) ||
         !message_count(store, mailbox->id, FOLDER_INBOX, &out->messages, &out->unread, err))
         return false;
     if (!mailbox->single_inbox || !globally_on)
-        out->waiting = oldest_ms = 0;
-    if (oldest_ms && store_now(store).ms > oldest_ms)
-        out->lag_ms = store_now(store).ms - oldest_ms;
+        out->waiting = since_ms = 0;
+    if (since_ms && store_now(store).ms > since_ms)
+        out->lag_ms = store_now(store).ms - since_ms;
     name_state(out, mailbox, globally_on);
     return true;
 }

@@ -15,8 +15,8 @@ struct mailbox_status {
     const char *state;         /* "ok", "suspended", "parked", "off", "never" */
     char reason[LIMIT_REASON]; /* a sentence, always */
     int64_t waiting;           /* messages that are not agreed; 0 while single inbox is off */
-    int64_t lag_ms;            /* how long the oldest of them has waited */
-    int64_t messages, unread;  /* of the inbox */
+    int64_t lag_ms; /* how long the oldest change has waited that is not on the other side */
+    int64_t messages, unread; /* of the inbox */
 };
 
 /* globally_on: [sync] single-inbox. */

@@ -65,6 +65,7 @@ struct config {
         int64_t sweep_ms;
         bool sent_items;
         int64_t guard_count, guard_percent;
+        int64_t lag_limit_ms;
         int64_t status_minutes;
     } sync;
 };

@@ -173,6 +173,10 @@ static const struct config_key sync_keys[] = {
      .fallback = "10", .min = 1, .max = 100,
      .help = "see guard-count"},
 
+    {.name = "lag-limit",       .type = CONFIG_DURATION, .offset = WHOLE(sync.lag_limit_ms),
+     .fallback = "15m", .min = 60000, .max = 7 * 86400000LL,
+     .help = "a change that is not on the other side after this long raises an alarm"},
+
     {.name = "status-minutes",  .type = CONFIG_NUMBER,   .offset = WHOLE(sync.status_minutes),
      .fallback = "2", .min = 1, .max = 1440,
      .help = "minutes between Exchange's status calls; "

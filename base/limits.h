@@ -125,6 +125,7 @@ enum {
     TIME_STREAM_MIN           = 30,          /* minutes that a stream stays open; 1..30 */
     TIME_STREAM_BEAT_MS       = 75 * 1000,   /* without a byte for so long: broken (45 s apart) */
     TIME_SWEEP_MS             = 3600 * 1000,
+    TIME_STALLED_MS           = 5 * 24 * 3600 * 1000, /* work that waits so long is an alarm */
     TIME_BACK_OFF_MAX_MS      = 3600 * 1000, /* what the other side may ask for at most */
     TIME_LOCK_MS              = 10 * 1000,   /* waiting for the store's write lock */
     TIME_AUTODISCOVER_ASK_MS  = 20 * 1000,   /* one question of autodiscover */

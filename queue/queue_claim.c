@@ -99,8 +99,10 @@ static bool sum_up(struct store *store, const char *owner, const char *mailbox,
     int next;
     sqlite3_stmt *stmt = db_query(
         store, err,
-        "SELECT reason, attempts, created FROM queue WHERE mailbox = ?1 AND +owner = ?2", "ss",
-        mailbox, owner);
+        /* A sweep was wished an hour before its time; nothing waited then. */
+        "SELECT reason, attempts, CASE reason WHEN ?3 THEN max(created, due) ELSE created END"
+        " FROM queue WHERE mailbox = ?1 AND +owner = ?2",
+        "ssb", mailbox, owner, (int)QUEUE_SWEEP);
 
     if (!stmt)
         return false;

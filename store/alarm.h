@@ -8,6 +8,9 @@
 #define ALARM_MAILBOX_SUSPENDED "MailboxSuspended"
 #define ALARM_MESSAGE_SET_ASIDE "MessageSetAside"
 #define ALARM_MAILBOX_FULL      "MailboxFull"
+/* A mailbox is behind; or, when many are, their Exchange (the subject). */
+#define ALARM_SYNC_DELAYED "SyncDelayed" /* longer than [sync] lag-limit */
+#define ALARM_SYNC_STALLED "SyncStalled" /* longer than five days */
 /* Their subject is the name of an [exchange] section. */
 #define ALARM_ACCOUNT_REFUSED      "AccountRefused"
 #define ALARM_EXCHANGE_UNAVAILABLE "ExchangeUnavailable"

@@ -9,6 +9,7 @@
 #include "store/alarm.h"
 #include "store/mapping.h"
 #include "sync/account.h"
+#include "sync/late.h"
 #include "sync/outcome.h"
 #include "sync/subscriptions.h"
 
@@ -36,6 +37,7 @@ struct scheduler {
     struct rng rng;
     struct loop_timer *poll;
     struct subscriptions *subscriptions;
+    struct late *late;
     struct lanes lanes;
     struct slot *slots;
     int running;
@@ -542,8 +544,9 @@ struct scheduler *scheduler_new(const struct scheduler_deps *deps, struct err *e
     scheduler->poll = loop_timer_new(deps->loop, look, scheduler);
     err_clear(err);
     scheduler->subscriptions = open_subscriptions(scheduler, err);
+    scheduler->late = late_new(deps->loop, deps->store, deps->config, deps->log);
     if (!scheduler->slots || !scheduler->poll || !scheduler->subscriptions ||
-        !look_at_all(scheduler, err)) {
+        !scheduler->late || !look_at_all(scheduler, err)) {
         if (err->kind == ERR_OK)
             err_set(err, ERR_SYSTEM, "out of memory");
         scheduler_free(&scheduler);
@@ -583,6 +586,7 @@ void scheduler_free(struct scheduler **scheduler)
             remote_free(&s->slots[i].remote);
         }
         loop_timer_free(&s->poll);
+        late_free(&s->late);
         subscriptions_free(&s->subscriptions);
         free(s->slots);
         free(s);
