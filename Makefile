@@ -24,10 +24,10 @@ LDFLAGS_ALL  = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
 
 # The build of the tests: sanitizers and crash points. Fortify and ASan do not go together.
 SAN_FLAGS   := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
-               -DSIB_CRASH_POINTS
+               -DSIB_CRASH_POINTS -DSIB_BUGS
 
 FOLDERS     := base store queue remote ews sync notify role admin
-MAINS       := role/sibd sync/sib_sync notify/sib_notify admin/sibctl \
+MAINS       := role/sibd sync/sib_sync notify/sib_notify admin/sibctl admin/sib_admin \
                tests/exchange/sib_exchange tests/exchange/sib_exchange_user tests/demo/sib_compare \
                tests/attack/sib_attack
 # Order of linking: users before used.
@@ -39,7 +39,8 @@ EXCHANGE_SRC := $(filter-out $(MAIN_SRC),$(sort $(wildcard tests/exchange/*.c)))
 ATTACK_SRC  := $(filter-out $(MAIN_SRC),$(sort $(wildcard tests/attack/*.c)))
 TEST_SUPPORT := $(sort $(wildcard tests/support/*.c))
 FUZZ_SRC    := $(sort $(wildcard tests/fuzz/fuzz_*.c))
-TEST_SRC    := $(sort $(wildcard tests/unit/test_*.c tests/fuzz/test_*.c))
+WALK_SRC    := $(sort $(filter-out tests/walk/test_%,$(wildcard tests/walk/*.c)))
+TEST_SRC    := $(sort $(wildcard tests/unit/test_*.c tests/fuzz/test_*.c tests/walk/test_*.c))
 ALL_SRC     := $(foreach f,$(FOLDERS),$(wildcard $(f)/*.c)) $(wildcard tests/*/*.c)
 ALL_HDR     := $(foreach f,$(FOLDERS),$(wildcard $(f)/*.h)) $(wildcard tests/*/*.h)
 
@@ -55,6 +56,7 @@ $(foreach f,$(FOLDERS),$(eval $(1)_$(f)_obj := $(patsubst %.c,$(1)/obj/%.o,$(cal
 $(eval $(1)_exchange_obj := $(patsubst %.c,$(1)/obj/%.o,$(EXCHANGE_SRC)))
 $(eval $(1)_attack_obj := $(patsubst %.c,$(1)/obj/%.o,$(ATTACK_SRC)))
 $(eval $(1)_fuzz_obj := $(patsubst %.c,$(1)/obj/%.o,$(FUZZ_SRC)))
+$(eval $(1)_walk_obj := $(patsubst %.c,$(1)/obj/%.o,$(WALK_SRC)))
 $(eval $(1)_support_obj := $(patsubst %.c,$(1)/obj/%.o,$(TEST_SUPPORT)))
 
 $(1)/obj/%.o: %.c | .deps-installed
@@ -72,6 +74,9 @@ $(1)/lib/libexchange.a: $($(1)_exchange_obj)
 $(1)/lib/libsupport.a: $($(1)_support_obj)
 	$(Q)mkdir -p $$(@D); rm -f $$@; ar rcs $$@ $$^
 
+$(1)/lib/libwalk.a: $($(1)_walk_obj)
+	$(Q)mkdir -p $$(@D); rm -f $$@; ar rcs $$@ $$^
+
 $(1)/lib/libfuzz.a: $($(1)_fuzz_obj)
 	$(Q)mkdir -p $$(@D); rm -f $$@; ar rcs $$@ $$^
 
@@ -82,10 +87,10 @@ $(foreach m,$(MAINS),$(if $(wildcard $(m).c),$(1)/bin/$(call prog_name,$(m)): $(
 	$(Q)$(CC) $(2) $(3) -o $$@ $$(filter %.o,$$^) $(if $(findstring exchange,$(m)),$(1)/lib/libexchange.a) $($(1)_libs) $$(PC_LIBS)
 
 ))
-$(foreach t,$(TEST_SRC),$(1)/tests/$(basename $(notdir $(t))): $(1)/obj/$(basename $(t)).o $(1)/lib/libsupport.a $(1)/lib/libfuzz.a $(1)/lib/libexchange.a $($(1)_libs)
+$(foreach t,$(TEST_SRC),$(1)/tests/$(basename $(notdir $(t))): $(1)/obj/$(basename $(t)).o $(1)/lib/libwalk.a $(1)/lib/libsupport.a $(1)/lib/libfuzz.a $(1)/lib/libexchange.a $($(1)_libs)
 	$$(call say,LD,$$@)
 	$(Q)mkdir -p $$(@D)
-	$(Q)$(CC) $(2) $(3) -o $$@ $$(filter %.o,$$^) $(1)/lib/libsupport.a $(1)/lib/libfuzz.a $(1)/lib/libexchange.a $($(1)_libs) $$(PC_LIBS) -lcmocka
+	$(Q)$(CC) $(2) $(3) -o $$@ $$(filter %.o,$$^) $(1)/lib/libwalk.a $(1)/lib/libsupport.a $(1)/lib/libfuzz.a $(1)/lib/libexchange.a $($(1)_libs) $$(PC_LIBS) -lcmocka
 
 )
 -include $$(shell find $(1)/obj -name '*.d' 2>/dev/null)
@@ -95,9 +100,10 @@ PROGRAMS     = $(foreach m,$(MAINS),$(if $(wildcard $(m).c),$(1)/bin/$(call prog
 TESTS        = $(foreach t,$(TEST_SRC),$(1)/tests/$(basename $(notdir $(t))))
 
 $(eval $(call build_rules,$(BUILD),$$(CFLAGS_ALL),$$(LDFLAGS_ALL)))
+$(eval $(call build_rules,$(BUILD)/bugs,$$(CFLAGS_ALL) -DSIB_BUGS,$$(LDFLAGS_ALL)))
 $(eval $(call build_rules,$(BUILD)/san,-std=c17 $(WARN) $(SAN_FLAGS) $$(PC_CFLAGS),-fsanitize=address,undefined))
 
-.PHONY: all san test tests check bench fuzz prove demo run install uninstall clean help deps .deps-installed
+.PHONY: all san test tests check bench fuzz prove walk walk-bugs demo run install uninstall clean help deps .deps-installed
 
 all: $(call PROGRAMS,$(BUILD))
 san: $(call PROGRAMS,$(BUILD)/san) $(call TESTS,$(BUILD)/san)
@@ -121,7 +127,7 @@ check:
 # What takes longer: PROVE_SEEDS walks, 100,000 staged creates, every crash point.
 PROVE_SEEDS ?= 2000
 prove: deps
-	@$(MAKE) --no-print-directory -j2 $(BUILD)/tests/test_walk $(BUILD)/san/tests/test_crash_points \
+	@$(MAKE) --no-print-directory -j2 $(BUILD)/tests/test_walk $(BUILD)/tests/test_walk_fast $(BUILD)/san/tests/test_crash_points \
 	    $(BUILD)/tests/test_stage_histories $(BUILD)/tests/test_stage_whole
 	@scripts/prove $(BUILD) $(PROVE_SEEDS)
 
@@ -132,6 +138,17 @@ FUZZ_SECONDS ?= 20
 fuzz:
 	@scripts/install-deps check
 	@tests/fuzz/run $(FUZZ_SECONDS)
+
+# Random walks over an Exchange in memory, SEEDS of them from FIRST on, over all processors:
+#   make walk SEEDS=100000            make walk SEED=4711 tells the story of one
+SEEDS ?= 2000
+FIRST ?= 1
+walk: $(BUILD)/tests/test_walk_fast
+	@$(if $(SEED),WALK_SEED=$(SEED),WALK_PROGRESS=1 WALK_SEEDS=$(SEEDS) WALK_FIRST=$(FIRST)) $<
+
+# Is each deliberate bug (base/bug.h) caught? Writes tests/walk/bugs.txt.
+walk-bugs: $(BUILD)/bugs/tests/test_walk_fast
+	@WALK_BUGS=1 $< >$(BUILD)/bugs.txt && cp $(BUILD)/bugs.txt tests/walk/bugs.txt
 
 bench: all
 	@tests/bench/run
@@ -155,7 +172,7 @@ clean:
 BIN_PROGRAMS  := sibctl
 SBIN_PROGRAMS := sibd
 # Services stand beside sibd, which looks for them there.
-LIB_PROGRAMS  := sib-sync sib-notify
+LIB_PROGRAMS  := sib-sync sib-notify sib-admin
 INSTALL       ?= install
 
 install: all
@@ -183,6 +200,8 @@ help:
 	@echo "make run        the same, left running, with what to try"
 	@echo "make test       all tests, with sanitizers; closes with N passed, N failed"
 	@echo "make prove      what takes longer: many seeds, every crash point"
+	@echo "make walk       random walks, SEEDS=2000 of them; SEED=n tells the story of one"
+	@echo "make walk-bugs  is each deliberate bug caught by a walk?"
 	@echo "make fuzz       every parser of outside bytes, FUZZ_SECONDS=20 each (600 before a release)"
 	@echo "make bench      speed, each figure beside its limit"
 	@echo "make check      who includes whom, headers, format, words, documents, clang-tidy"

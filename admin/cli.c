@@ -81,6 +81,8 @@ bool sibctl_open(struct sibctl *ctl, struct err *err)
     const struct store_options options = {
         .state_dir = ctl->config->node.state_dir,
         .node = ctl->config->node.identity == CONFIG_PUBLISHER ? 1 : 2,
+        .server = ctl->config->node.name,
+        .event = "sibctl",
     };
     ctl->store = store_open(&options, err);
     return ctl->store != NULL;

@@ -31,9 +31,11 @@ static void add_row(struct table *table, const char *name, enum style style, con
 
 static const char *describe_flags(const struct message *message, char *out, size_t size)
 {
-    snprintf(out, size, "%s%s%s%s", message->read ? "read" : "unread",
+    const char *dispatch = message->accepted_at ? ", dispatch, accepted" : ", dispatch";
+
+    snprintf(out, size, "%s%s%s%s%s", message->read ? "read" : "unread",
              message->urgent ? ", urgent" : "", message->private ? ", private" : "",
-             message->secure ? ", secure" : "");
+             message->secure ? ", secure" : "", message->dispatch ? dispatch : "");
     return out;
 }
 
@@ -43,7 +45,11 @@ static const char *describe_sync(const struct message *message, const struct mai
     char span[TEXT_SHORT];
     int64_t waits = now.ms - message->dirty_since_ms;
 
-    if (!mailbox->single_inbox)
+    if (message_is_held(message, mailbox->hold_transcript))
+        snprintf(out, size, "not synchronised: waits %s",
+                 message->dispatch && !message->accepted_at ? "until somebody accepts it"
+                                                            : "for its transcription");
+    else if (!mailbox->single_inbox)
         snprintf(out, size, "not synchronised: single inbox is off for %s", mailbox->name);
     else if (message->dirty_since_ms == 0)
         snprintf(out, size, "both sides agree");
@@ -51,6 +57,22 @@ static const char *describe_sync(const struct message *message, const struct mai
         snprintf(out, size, "not yet in step: has waited for %s",
                  text_span(waits > 0 ? waits : 0, span));
     return out;
+}
+
+/* Line by line: what is cleaned has no lines any more. */
+static void print_text(struct sibctl *ctl, const char *text)
+{
+    size_t room = strlen(text) + 1;
+    char *line = malloc(room), *clean = malloc(room);
+
+    fputc('\n', ctl->screen.out);
+    for (const char *end; line && clean && *text; text = *end ? end + 1 : end) {
+        end = text + strcspn(text, "\n");
+        snprintf(line, room, "%.*s", (int)(end - text), text);
+        fprintf(ctl->screen.out, "%s\n", text_clean(line, clean, room));
+    }
+    free(line);
+    free(clean);
 }
 
 static bool print_message(struct sibctl *ctl, const struct message *message,
@@ -71,20 +93,34 @@ static bool print_message(struct sibctl *ctl, const struct message *message,
         snprintf(text, sizeof text, "%s, %s", text_duration(message->duration_ms, time),
                  text_size(message->audio_bytes, size));
         add_row(table, "Audio", STYLE_PLAIN, text);
+    } else if (message->duration_ms > 0 && message->folder != FOLDER_PURGED) {
+        add_row(table, "Audio", STYLE_PLAIN, "expired");
     }
+    if (message->transcript == TRANSCRIPT_PENDING || message->transcript == TRANSCRIPT_FAILED)
+        add_row(table, "Transcript", STYLE_PLAIN,
+                message->transcript == TRANSCRIPT_PENDING ? "in progress"
+                                                          : "could not be made");
     add_row(table, "Exchange", view_synced(message, mailbox) ? STYLE_GOOD : STYLE_WARN,
             describe_sync(message, mailbox, store_now(ctl->store), text, sizeof text));
     add_row(table, "Id", STYLE_PLAIN, message->id);
     bool ok = table_print(table, &ctl->screen, err);
     table_free(&table);
-    if (ok && transcript) {
-        size_t room = strlen(transcript) + 1;
-        char *clean = malloc(room);
-        if (clean)
-            fprintf(ctl->screen.out, "\n%s\n", text_clean(transcript, clean, room));
-        free(clean);
-    }
+    if (ok && transcript)
+        print_text(ctl, transcript);
     return ok;
+}
+
+/* With what its sender typed, or a receipt says. */
+static json_t *view_whole(const struct message *message, const struct mailbox *mailbox,
+                          const char *transcript, const char *text)
+{
+    json_t *json = view_message(message, mailbox, transcript);
+
+    if (json && text && json_object_set_new(json, "text", view_text(text)) != 0) {
+        json_decref(json);
+        json = NULL;
+    }
+    return json;
 }
 
 bool cmd_message_show(struct sibctl *ctl, struct err *err)
@@ -94,11 +130,16 @@ bool cmd_message_show(struct sibctl *ctl, struct err *err)
 
     if (!find(ctl, &message, &mailbox, err))
         return false;
-    char *transcript = message_transcript(ctl->store, message.id);
+    bool kept = message.folder != FOLDER_PURGED;
+    char *transcript = kept ? message_transcript(ctl->store, message.id) : NULL;
+    char *text = kept ? message_text(ctl->store, message.id) : NULL;
     bool ok = ctl->call.json
-                  ? sibctl_json(ctl, view_message(&message, &mailbox, transcript), err)
+                  ? sibctl_json(ctl, view_whole(&message, &mailbox, transcript, text), err)
                   : print_message(ctl, &message, &mailbox, transcript, err);
+    if (ok && text && !ctl->call.json)
+        print_text(ctl, text);
     free(transcript);
+    free(text);
     return ok;
 }
 
@@ -213,15 +254,17 @@ static bool history_one(const struct history *entry, void *arg)
     table_cell(listing->table, STYLE_PLAIN, "%s", entry->side);
     table_cell(listing->table, STYLE_BOLD, "%s", entry->what);
     table_cell(listing->table, STYLE_PLAIN, "%s", entry->why);
+    table_cell(listing->table, STYLE_PLAIN, "%s", entry->event[0] ? entry->event : "-");
+    table_cell(listing->table, STYLE_PLAIN, "%s", entry->server);
     return true;
 }
 
 bool cmd_message_history(struct sibctl *ctl, struct err *err)
 {
-    static const struct table_column columns[] = {{.heading = "TIME"},
-                                                  {.heading = "SIDE"},
-                                                  {.heading = "WHAT"},
-                                                  {.heading = "WHY", .shrink = true}};
+    static const struct table_column columns[] = {
+        {.heading = "TIME"},  {.heading = "SIDE"},
+        {.heading = "WHAT"},  {.heading = "WHY", .shrink = true},
+        {.heading = "EVENT"}, {.heading = "SERVER"}};
     struct message message;
     struct mailbox mailbox;
     struct listing listing = {.ctl = ctl, .mailbox = &mailbox};
@@ -231,7 +274,7 @@ bool cmd_message_history(struct sibctl *ctl, struct err *err)
     if (ctl->call.json)
         listing.json = json_array();
     else
-        listing.table = table_new(columns, 4);
+        listing.table = table_new(columns, sizeof columns / sizeof columns[0]);
     bool ok = history_each(ctl->store, message.id, history_one, &listing, err);
     if (ctl->call.json)
         return sibctl_json_list(ctl, ok, "history", listing.json, err);
@@ -276,8 +319,12 @@ bool cmd_message_audio(struct sibctl *ctl, struct err *err)
             ctl->call.args[0]);
     if (!find(ctl, &message, &mailbox, err))
         return false;
-    if (!message.audio[0])
-        return err_set(err, ERR_GONE, "the message %s has no audio", message.id);
+    if (!message.audio[0] || message.folder == FOLDER_PURGED)
+        return err_set(err, ERR_GONE,
+                       message.duration_ms > 0 && message.folder != FOLDER_PURGED
+                           ? "the recording of the message %s expired and is not kept any more"
+                           : "the message %s has no audio",
+                       message.id);
     return audio_path(ctl->store, message.audio, path, err) &&
            copy_out(path, ctl->screen.out, err);
 }
@@ -352,6 +399,19 @@ bool cmd_message_subject(struct sibctl *ctl, struct err *err)
            show_act(ctl, changed, "named so", err);
 }
 
+bool cmd_message_transcript(struct sibctl *ctl, struct err *err)
+{
+    const char *text = command_option(&ctl->call, "text");
+    bool failed = command_given(&ctl->call, "failed"), changed;
+
+    if (failed == (text != NULL))
+        return err_set(err, ERR_USAGE, "say either --text TEXT or --failed");
+    return sibctl_open(ctl, err) &&
+           phone_set_transcript(ctl->store, ctl->call.args[0], text, NULL, &changed, err) &&
+           show_act(ctl, changed, failed ? "marked as not to be transcribed" : "transcribed",
+                    err);
+}
+
 typedef bool phone_folder_fn(struct store *, const char *, const char *, bool *, struct err *);
 
 static bool act_folder(struct sibctl *ctl, phone_folder_fn *act, const char *state,
@@ -376,4 +436,9 @@ bool cmd_message_restore(struct sibctl *ctl, struct err *err)
 bool cmd_message_purge(struct sibctl *ctl, struct err *err)
 {
     return act_folder(ctl, phone_purge, "gone for good", err);
+}
+
+bool cmd_message_accept(struct sibctl *ctl, struct err *err)
+{
+    return act_folder(ctl, phone_accept, "accepted", err);
 }

@@ -1,9 +1,11 @@
-/* sibctl sync resync: ask for a comparison of everything, and watch it. */
+/* sibctl sync resync: ask for a comparison of everything, or for what it would do, and watch
+ * it. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "admin/cli.h"
 #include "admin/commands.h"
+#include "admin/dry_report.h"
 #include "admin/progress.h"
 #include "admin/view.h"
 #include "base/loop.h"
@@ -12,6 +14,8 @@ enum { LOOK_MS = 250, NOBODY_MS = 5000 };
 
 struct resync {
     struct sibctl *ctl;
+    const char *kind; /* of job */
+    bool dry;
     struct mailbox *mailboxes; /* those that are resynchronised */
     int64_t *jobs;             /* their jobs */
     size_t count;
@@ -23,17 +27,20 @@ struct resync {
     struct err *err;
 };
 
-/* --all passes over those that are off, and those that are suspended. */
+/* --all passes over those that are off; and those that are suspended, unless nothing is done.
+ */
 static bool keep_those_on(struct resync *resync, struct err *err)
 {
     size_t kept = 0;
     struct mailbox_state state;
 
+    if (!command_given(&resync->ctl->call, "all"))
+        return true;
     for (size_t i = 0; i < resync->count; i++) {
         const struct mailbox *mailbox = &resync->mailboxes[i];
         if (!mailbox_state_get(resync->ctl->store, mailbox->id, &state, err))
             return false;
-        if (state.condition == MAILBOX_SUSPENDED)
+        if (state.condition == MAILBOX_SUSPENDED && !resync->dry)
             sibctl_hint(resync->ctl, "%s is suspended and is passed over.", mailbox->name);
         else if (mailbox->single_inbox)
             resync->mailboxes[kept++] = *mailbox;
@@ -42,26 +49,39 @@ static bool keep_those_on(struct resync *resync, struct err *err)
     return true;
 }
 
-static bool may_resync(struct sibctl *ctl, const struct resync *resync, struct err *err)
+/* Nothing is worked on while it is off or suspended: the job is remembered, and begins then. */
+static bool may_begin(struct resync *resync, const struct mailbox *mailbox, struct err *err)
 {
+    struct sibctl *ctl = resync->ctl;
+    bool wait = command_given(&ctl->call, "wait");
     struct mailbox_state state;
 
+    if (!mailbox_state_get(ctl->store, mailbox->id, &state, err))
+        return false;
+    if (mailbox->single_inbox && state.condition != MAILBOX_SUSPENDED)
+        return true;
+    const char *is = mailbox->single_inbox ? "suspended" : "off";
+    const char *how = mailbox->single_inbox ? "sync resume" : "mailbox enable";
+    if (wait)
+        return err_set(err, ERR_REFUSED,
+                       "%s is %s: its resync begins with \"sibctl %s %s\"; ask without --wait",
+                       mailbox->name, is, how, mailbox->name);
+    sibctl_hint(ctl, "%s is %s: its resync begins with \"sibctl %s %s\".", mailbox->name, is,
+                how, mailbox->name);
+    return true;
+}
+
+static bool may_resync(struct sibctl *ctl, struct resync *resync, struct err *err)
+{
+    if (command_given(&ctl->call, "import") &&
+        (resync->dry || command_given(&ctl->call, "from-connection")))
+        return err_set(err, ERR_USAGE,
+                       "--import goes neither with --dry-run nor with --from-connection");
     if (!ctl->config->sync.single_inbox)
         return err_set(err, ERR_REFUSED,
                        "single inbox is off in the configuration ([sync] single-inbox)");
-    if (command_given(&ctl->call, "all"))
-        return true;
-    if (!resync->mailboxes[0].single_inbox)
-        return err_set(err, ERR_REFUSED,
-                       "single inbox is off for %s; \"sibctl mailbox enable %s\" first",
-                       resync->mailboxes[0].name, resync->mailboxes[0].name);
-    if (!mailbox_state_get(ctl->store, resync->mailboxes[0].id, &state, err))
-        return false;
-    if (state.condition == MAILBOX_SUSPENDED)
-        return err_set(err, ERR_REFUSED,
-                       "%s is suspended; \"sibctl sync resume %s\" first. (%s)",
-                       resync->mailboxes[0].name, resync->mailboxes[0].name, state.reason);
-    return true;
+    return resync->dry || command_given(&ctl->call, "all") ||
+           may_begin(resync, &resync->mailboxes[0], err);
 }
 
 static bool ask(struct resync *resync, struct err *err)
@@ -75,7 +95,7 @@ static bool ask(struct resync *resync, struct err *err)
     if (!store_begin(store, err))
         return false;
     for (size_t i = 0; ok && i < resync->count; i++)
-        ok = job_ask(store, resync->mailboxes[i].id, "resync", &resync->jobs[i], err) &&
+        ok = job_ask(store, resync->mailboxes[i].id, resync->kind, &resync->jobs[i], err) &&
              queue_push(store, resync->mailboxes[i].id, QUEUE_RESYNC, 0, err);
     if (!ok) {
         store_rollback(store);
@@ -89,11 +109,6 @@ static bool ask(struct resync *resync, struct err *err)
 
 /* ---- waiting ---- */
 
-static bool has_ended(const struct job *job)
-{
-    return strcmp(job->state, "done") == 0 || strcmp(job->state, "failed") == 0;
-}
-
 /* All jobs together. */
 static bool sum_up(struct resync *resync, struct progress_facts *facts, struct err *err)
 {
@@ -103,9 +118,10 @@ static bool sum_up(struct resync *resync, struct progress_facts *facts, struct e
     for (size_t i = 0; i < resync->count; i++) {
         if (!job_get(resync->ctl->store, resync->jobs[i], &job, err))
             return false;
+        facts->pages += job.pages;
         facts->done += job.done;
         facts->total += job.total;
-        facts->parts_ended += has_ended(&job);
+        facts->parts_ended += job_has_ended(&job);
         facts->started = facts->started || strcmp(job.state, "waiting") != 0;
     }
     return true;
@@ -133,7 +149,8 @@ static void look(void *arg)
             !daemon_runs(resync->ctl))
             resync->ok = err_set(resync->err, ERR_UNAVAILABLE,
                                  "nobody works on it: sibd does not run here. Start sibd; the "
-                                 "resync is remembered and begins then.");
+                                 "%s is remembered and begins then.",
+                                 resync->dry ? "dry run" : "resync");
     }
     if (!resync->ok || facts.parts_ended == facts.parts)
         loop_stop(resync->loop);
@@ -160,20 +177,39 @@ static bool wait_for_all(struct resync *resync, struct err *err)
 
 /* ---- the answer ---- */
 
-/* One sentence about one job; true when it did not fail. */
-static bool tell(struct resync *resync, const struct mailbox *mailbox, const struct job *job)
+/* What came of one job, for people; *failed when it failed. */
+static bool tell(struct resync *resync, const struct mailbox *mailbox, const struct job *job,
+                 bool *failed, struct err *err)
 {
+    struct sibctl *ctl = resync->ctl;
+
     if (strcmp(job->state, "failed") == 0) {
-        sibctl_hint(resync->ctl, "The resync of %s failed: %s", mailbox->name, job->error);
-        return false;
-    }
-    if (strcmp(job->state, "done") == 0)
-        sibctl_say(resync->ctl, "%s: %lld messages compared; both sides agree.", mailbox->name,
-                   (long long)job->done);
-    else
-        sibctl_say(resync->ctl, "%s: asked for; \"sibctl sync status\" shows how it stands.",
+        sibctl_hint(ctl, "The %s of %s failed: %s", resync->dry ? "dry run" : "resync",
+                    mailbox->name, job->error);
+        *failed = true;
+    } else if (ctl->call.json) {
+        return true;
+    } else if (strcmp(job->state, "done") != 0) {
+        sibctl_say(ctl, "%s: asked for; \"sibctl sync status\" shows how it stands.",
                    mailbox->name);
+    } else if (resync->dry) {
+        return dry_report_print(ctl, job, mailbox, err);
+    } else {
+        sibctl_say(ctl, "%s: %lld messages compared; both sides agree.", mailbox->name,
+                   (long long)job->done);
+    }
     return true;
+}
+
+static bool view(struct resync *resync, const struct mailbox *mailbox, const struct job *job,
+                 json_t *list, struct err *err)
+{
+    json_t *object = view_job(job, mailbox->name);
+    bool reported = resync->dry && strcmp(job->state, "done") == 0;
+
+    return json_array_append_new(list, object) == 0
+               ? !reported || dry_report_view(resync->ctl, job, object, err)
+               : err_set(err, ERR_SYSTEM, "out of memory");
 }
 
 static bool answer(struct resync *resync, struct err *err)
@@ -183,14 +219,10 @@ static bool answer(struct resync *resync, struct err *err)
     struct job job;
     bool ok = true, failed = false;
 
-    for (size_t i = 0; i < resync->count; i++) {
-        ok = job_get(ctl->store, resync->jobs[i], &job, err);
-        if (!ok)
-            break;
-        failed = !tell(resync, &resync->mailboxes[i], &job) || failed;
-        if (list)
-            json_array_append_new(list, view_job(&job, resync->mailboxes[i].name));
-    }
+    for (size_t i = 0; ok && i < resync->count; i++)
+        ok = job_get(ctl->store, resync->jobs[i], &job, err) &&
+             tell(resync, &resync->mailboxes[i], &job, &failed, err) &&
+             (!list || view(resync, &resync->mailboxes[i], &job, list, err));
     if (list)
         ok = sibctl_json_list(ctl, ok, "jobs", list, err);
     if (!ok)
@@ -200,14 +232,24 @@ static bool answer(struct resync *resync, struct err *err)
     return !failed || sibctl_failed(ERR_UNAVAILABLE, err);
 }
 
+static const char *kind_of(bool dry, bool from_connection)
+{
+    if (dry)
+        return from_connection ? JOB_DRY_CONNECTION : JOB_DRY_RUN;
+    return from_connection ? JOB_FROM_CONNECTION : JOB_RESYNC;
+}
+
 bool cmd_sync_resync(struct sibctl *ctl, struct err *err)
 {
-    struct resync resync = {.ctl = ctl};
+    struct resync resync = {.ctl = ctl, .dry = command_given(&ctl->call, "dry-run")};
 
+    resync.kind = command_given(&ctl->call, "import")
+                      ? JOB_IMPORT
+                      : kind_of(resync.dry, command_given(&ctl->call, "from-connection"));
     if (!sibctl_open(ctl, err) || !sibctl_mailboxes(ctl, &resync.mailboxes, &resync.count, err))
         return false;
     bool ok = may_resync(ctl, &resync, err) && keep_those_on(&resync, err) && ask(&resync, err);
-    if (ok && command_given(&ctl->call, "wait") && resync.count > 0)
+    if (ok && (resync.dry || command_given(&ctl->call, "wait")) && resync.count > 0)
         ok = wait_for_all(&resync, err);
     ok = ok && answer(&resync, err);
     free(resync.jobs);

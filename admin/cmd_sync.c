@@ -4,6 +4,7 @@
 
 #include "admin/cli.h"
 #include "admin/commands.h"
+#include "admin/enabling.h"
 #include "admin/table.h"
 #include "admin/view.h"
 
@@ -43,8 +44,7 @@ static void add_status_row(struct table *table, const struct mailbox *mailbox,
     table_cell(table, failing ? STYLE_WARN : state_style(status->state), "%s", status->state);
     table_cell(table, status->waiting ? STYLE_WARN : STYLE_PLAIN, "%lld",
                (long long)status->waiting);
-    table_cell(table, STYLE_PLAIN, "%s",
-               status->lag_ms ? text_span(status->lag_ms, text) : "");
+    table_cell(table, STYLE_PLAIN, "%s", status->lag_ms ? text_span(status->lag_ms, text) : "");
     table_cell(table, STYLE_PLAIN, "%lld/%lld", (long long)status->unread,
                (long long)status->messages);
     table_cell(table, STYLE_PLAIN, "%s",
@@ -124,38 +124,7 @@ bool cmd_sync_status(struct sibctl *ctl, struct err *err)
 
 /* ---- suspend and resume ---- */
 
-typedef bool change_fn(struct sibctl *ctl, const struct mailbox *mailbox, struct err *err);
-
-static bool suspend(struct sibctl *ctl, const struct mailbox *mailbox, struct err *err)
-{
-    struct mailbox_state state;
-
-    if (!mailbox_state_get(ctl->store, mailbox->id, &state, err))
-        return false;
-    if (state.condition == MAILBOX_SUSPENDED)
-        return true; /* the first reason stays */
-    state.condition = MAILBOX_SUSPENDED;
-    snprintf(state.reason, sizeof state.reason,
-             "Suspended by an administrator; \"sibctl sync resume %s\" goes on.",
-             mailbox->name);
-    return mailbox_state_set(ctl->store, mailbox->id, &state, err);
-}
-
-static bool resume(struct sibctl *ctl, const struct mailbox *mailbox, struct err *err)
-{
-    struct mailbox_state state;
-
-    if (!mailbox_state_get(ctl->store, mailbox->id, &state, err))
-        return false;
-    state.condition = MAILBOX_OK;
-    state.reason[0] = '\0';
-    return mailbox_state_set(ctl->store, mailbox->id, &state, err) &&
-           alarm_clear(ctl->store, ALARM_MAILBOX_SUSPENDED, mailbox->id, NULL, err) &&
-           alarm_clear(ctl->store, ALARM_MAILBOX_PARKED, mailbox->id, NULL, err) &&
-           queue_not_before(ctl->store, mailbox->id, 0, err) &&
-           (!mailbox->single_inbox ||
-            queue_push(ctl->store, mailbox->id, QUEUE_CHANGE, 0, err));
-}
+typedef bool change_fn(struct store *store, const struct mailbox *mailbox, struct err *err);
 
 /* All of them in one transaction. */
 static bool change_all(struct sibctl *ctl, change_fn *change, const struct mailbox *mailboxes,
@@ -166,7 +135,7 @@ static bool change_all(struct sibctl *ctl, change_fn *change, const struct mailb
     if (!ok)
         return false;
     for (size_t i = 0; ok && i < count; i++)
-        ok = change(ctl, &mailboxes[i], err);
+        ok = change(ctl->store, &mailboxes[i], err);
     if (!ok) {
         store_rollback(ctl->store);
         return false;
@@ -203,10 +172,10 @@ static bool act(struct sibctl *ctl, change_fn *change, const char *said, struct 
 
 bool cmd_sync_suspend(struct sibctl *ctl, struct err *err)
 {
-    return act(ctl, suspend, "is suspended; changes are kept and wait", err);
+    return act(ctl, enabling_suspend, "is suspended; changes are kept and wait", err);
 }
 
 bool cmd_sync_resume(struct sibctl *ctl, struct err *err)
 {
-    return act(ctl, resume, "goes on", err);
+    return act(ctl, enabling_resume, "goes on", err);
 }

@@ -10,7 +10,7 @@
 
 #include "base/err.h"
 
-enum { COMMAND_OPTIONS_MAX = 10, COMMAND_ARGS_MAX = 4, COMMAND_WORDS_BYTES = 64 };
+enum { COMMAND_OPTIONS_MAX = 20, COMMAND_ARGS_MAX = 4, COMMAND_WORDS_BYTES = 64 };
 
 struct sibctl;
 typedef bool command_fn(struct sibctl *ctl, struct err *err);

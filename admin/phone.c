@@ -1,7 +1,8 @@
-#include "admin/phone.h"
+#include "admin/phone_private.h"
 
 #include "admin/text.h"
 #include "base/poke.h"
+#include "queue/dispatch.h"
 #include "queue/queue.h"
 #include "store/audio.h"
 #include "store/history.h"
@@ -9,7 +10,7 @@
 
 /* One change to a message that is there. */
 struct act {
-    const char *what; /* for the history */
+    const char *what; /* for the history; NULL: `set` writes it */
     bool (*set)(struct store *, const struct message *, const void *value, bool *changed,
                 struct err *);
     const void *value;
@@ -26,7 +27,7 @@ static bool record(struct store *store, const struct mailbox *mailbox, const cha
     return history_add(store, id, "connection", what, why ? why : PHONE_WHY, err);
 }
 
-static bool finish(struct store *store, bool ok, bool poke, struct err *err)
+bool phone_finish(struct store *store, bool ok, bool poke, struct err *err)
 {
     if (!ok) {
         store_rollback(store);
@@ -53,7 +54,7 @@ static bool in_tx(struct store *store, const char *id, const struct act *act, co
                        message.id);
     if (!act->set(store, &message, act->value, changed, err))
         return false;
-    return !*changed || record(store, &mailbox, id, act->what, why, err);
+    return !*changed || !act->what || record(store, &mailbox, id, act->what, why, err);
 }
 
 static bool perform(struct store *store, const char *id, const struct act *act, const char *why,
@@ -64,7 +65,7 @@ static bool perform(struct store *store, const char *id, const struct act *act, 
     if (!store_begin(store, err))
         return false;
     bool ok = in_tx(store, id, act, why, &done, err);
-    ok = finish(store, ok, done, err);
+    ok = phone_finish(store, ok, done, err);
     if (changed)
         *changed = ok && done;
     return ok;
@@ -73,7 +74,8 @@ static bool perform(struct store *store, const char *id, const struct act *act, 
 static bool set_read(struct store *store, const struct message *message, const void *value,
                      bool *changed, struct err *err)
 {
-    return message_set_read(store, message->id, *(const bool *)value, changed, err);
+    return message_set_read(store, message->id, *(const bool *)value, changed, err) &&
+           deliver_read_receipt(store, message->id, err);
 }
 
 static bool set_urgent(struct store *store, const struct message *message, const void *value,
@@ -98,7 +100,16 @@ static bool set_folder(struct store *store, const struct message *message, const
         *changed = false;
         return true;
     }
-    return message_set_folder(store, message->id, folder, changed, err);
+    enum message_folder to = folder == FOLDER_INBOX ? message->home : folder;
+    if (!message_set_folder(store, message->id, to, changed, err))
+        return false;
+    return folder != FOLDER_PURGED || dispatch_settle(store, message->group, err);
+}
+
+static bool set_accepted(struct store *store, const struct message *message, const void *value,
+                         bool *changed, struct err *err)
+{
+    return dispatch_accept(store, message->id, value ? value : PHONE_WHY, changed, err);
 }
 
 bool phone_set_read(struct store *store, const char *id, bool read, const char *why,
@@ -127,6 +138,38 @@ bool phone_set_subject(struct store *store, const char *id, const char *subject,
     return perform(store, id, &act, why, changed, err);
 }
 
+bool phone_accept(struct store *store, const char *id, const char *why, bool *changed,
+                  struct err *err)
+{
+    const struct act act = {NULL, set_accepted, why, true};
+
+    return perform(store, id, &act, why, changed, err);
+}
+
+static bool set_transcript(struct store *store, const struct message *message,
+                           const void *value, bool *changed, struct err *err)
+{
+    if (message->private)
+        return err_set(err, ERR_REFUSED,
+                       "the message %s is private: private messages are never transcribed",
+                       message->id);
+    return message_set_transcript(
+        store, message->id, value ? TRANSCRIPT_TEXT : TRANSCRIPT_FAILED, value, changed, err);
+}
+
+bool phone_set_transcript(struct store *store, const char *id, const char *text,
+                          const char *why, bool *changed, struct err *err)
+{
+    const struct act act = {text ? "transcription" : "transcription failed", set_transcript,
+                            text, false};
+
+    if (text && !text[0])
+        return err_set(err, ERR_DATA, "the transcription is empty");
+    if (text && !text_is_utf8(text))
+        return err_set(err, ERR_DATA, "the transcription is not UTF-8");
+    return perform(store, id, &act, why ? why : "by the transcription service", changed, err);
+}
+
 bool phone_delete(struct store *store, const char *id, const char *why, bool *changed,
                   struct err *err)
 {
@@ -152,77 +195,4 @@ bool phone_purge(struct store *store, const char *id, const char *why, bool *cha
     const struct act act = {"purged", set_folder, &folder, true};
 
     return perform(store, id, &act, why, changed, err);
-}
-
-static bool check_text(const struct phone_deposit *deposit, struct err *err)
-{
-    const struct {
-        const char *what, *text;
-    } fields[] = {{"caller's number", deposit->from_number},
-                  {"caller's name", deposit->from_name},
-                  {"subject", deposit->subject},
-                  {"transcription", deposit->transcript}};
-
-    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
-        if (fields[i].text && !text_is_utf8(fields[i].text))
-            return err_set(err, ERR_DATA, "the %s is not UTF-8", fields[i].what);
-    return true;
-}
-
-static bool deposit_in_tx(struct store *store, const struct phone_deposit *deposit,
-                          const struct audio_info *audio, const char *why, char *id,
-                          struct err *err)
-{
-    struct mailbox mailbox;
-
-    if (!mailbox_find(store, deposit->mailbox, &mailbox, err))
-        return false;
-    if (mailbox.removed)
-        return err_set(err, ERR_NO_MAILBOX, "the mailbox %s was removed", mailbox.name);
-    const struct message_new message = {
-        .mailbox = mailbox.id,
-        .kind = KIND_VOICE,
-        .from_number = deposit->from_number,
-        .from_name = deposit->from_name,
-        .subject = deposit->subject,
-        .received = deposit->received,
-        .urgent = deposit->urgent,
-        .private = deposit->private,
-        .secure = deposit->secure,
-        .transcript = deposit->transcript,
-        .audio = audio,
-    };
-    return message_add(store, &message, id, err) &&
-           record(store, &mailbox, id, "created", why, err);
-}
-
-/* The file first, outside the transaction: it may be large, and without a row it is only
- * collected later. */
-static bool deposit_once(struct store *store, const struct phone_deposit *deposit,
-                         const char *why, char *id, struct err *err)
-{
-    struct audio_info audio;
-    bool with_audio = deposit->file != NULL;
-
-    if ((with_audio && !audio_import(store, deposit->file, &audio, err)) ||
-        !store_begin(store, err))
-        return false;
-    bool ok = deposit_in_tx(store, deposit, with_audio ? &audio : NULL, why, id, err);
-    return finish(store, ok, true, err);
-}
-
-bool phone_deposit(struct store *store, const struct phone_deposit *deposit, const char *why,
-                   char *id, struct err *err)
-{
-    char new_id[LIMIT_UUID];
-
-    if (!check_text(deposit, err))
-        return false;
-    bool ok = deposit_once(store, deposit, why, new_id, err);
-    if (!ok && err->kind == ERR_TEMPORARY) /* the same audio, old and named by nobody, was
-                                              collected at this very moment */
-        ok = deposit_once(store, deposit, why, new_id, err);
-    if (ok)
-        snprintf(id, LIMIT_UUID, "%s", new_id);
-    return ok;
 }

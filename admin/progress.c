@@ -23,6 +23,8 @@ static void format_words(const struct progress_facts *facts, char *out, size_t s
     else if (facts->total > 0)
         n = snprintf(out, size, "%lld/%lld messages", (long long)facts->done,
                      (long long)facts->total);
+    else if (facts->pages > 0) /* how many there are is not known before the last */
+        n = snprintf(out, size, "%lld pages of Exchange read", (long long)facts->pages);
     else
         n = snprintf(out, size, "begins");
     if (facts->parts > 1 && n >= 0 && (size_t)n < size)
@@ -53,8 +55,8 @@ void progress_format(const struct progress_facts *facts, int columns, char *out,
 
 static bool same(const struct progress_facts *a, const struct progress_facts *b)
 {
-    return a->done == b->done && a->total == b->total && a->parts_ended == b->parts_ended &&
-           a->started == b->started;
+    return a->pages == b->pages && a->done == b->done && a->total == b->total &&
+           a->parts_ended == b->parts_ended && a->started == b->started;
 }
 
 void progress_show(struct progress *progress, const struct progress_facts *facts,

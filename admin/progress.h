@@ -8,6 +8,7 @@
 #include "admin/text.h"
 
 struct progress_facts {
+    int64_t pages;              /* of Exchange that were read, before messages are compared */
     int64_t done, total;        /* messages; total 0: not known yet */
     int64_t parts, parts_ended; /* mailboxes */
     bool started;

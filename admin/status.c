@@ -55,6 +55,43 @@ static void name_state(struct mailbox_status *out, const struct mailbox *mailbox
     }
 }
 
+/* What people should know of a mailbox that is synchronised all the same; the gravest first. */
+static const char *const worth_saying[] = {ALARM_DISK_FULL, ALARM_MAILBOX_FULL,
+                                           ALARM_MESSAGE_SET_ASIDE, ALARM_UNKNOWN_ITEMS,
+                                           ALARM_EXCHANGE_RESTORED};
+enum { WORTH_SAYING = sizeof worth_saying / sizeof worth_saying[0] };
+
+struct saying {
+    const char *mailbox;
+    struct mailbox_status *out;
+    size_t rank; /* of what was found; WORTH_SAYING: nothing yet */
+};
+
+static bool take_saying(const struct alarm *alarm, void *arg)
+{
+    struct saying *saying = arg;
+
+    if (alarm->mailbox[0] && strcmp(alarm->mailbox, saying->mailbox) != 0)
+        return true;
+    for (size_t i = 0; i < saying->rank; i++) {
+        if (strcmp(alarm->name, worth_saying[i]) == 0) {
+            saying->rank = i;
+            snprintf(saying->out->reason, sizeof saying->out->reason, "%s", alarm->text);
+        }
+    }
+    return true;
+}
+
+static bool add_alarms(struct store *store, const struct mailbox *mailbox,
+                       struct mailbox_status *out, struct err *err)
+{
+    struct saying saying = {mailbox->id, out, WORTH_SAYING};
+
+    if (strcmp(out->state, "ok") != 0 || out->recorded.last_error[0])
+        return true;
+    return alarm_each(store, take_saying, &saying, err);
+}
+
 bool mailbox_status(struct store *store, const struct mailbox *mailbox, bool globally_on,
                     struct mailbox_status *out, struct err *err)
 {
@@ -71,7 +108,7 @@ bool mailbox_status(struct store *store, const struct mailbox *mailbox, bool glo
     if (since_ms && store_now(store).ms > since_ms)
         out->lag_ms = store_now(store).ms - since_ms;
     name_state(out, mailbox, globally_on);
-    return true;
+    return add_alarms(store, mailbox, out, err);
 }
 
 struct account_refusal {

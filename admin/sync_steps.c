@@ -209,9 +209,11 @@ static void count_folders(struct sync_test *test, const struct remote_folder *fo
     }
     snprintf(
         test->answer, sizeof test->answer,
-        "%zu are mapped: Inbox %d, below it %d, Junk Email %d, Deleted Items and below %d%s",
-        count, by_place[REMOTE_INBOX], by_place[REMOTE_BELOW], by_place[REMOTE_JUNK],
-        by_place[REMOTE_DELETED], by_place[REMOTE_SENT] ? ", Sent Items 1" : "");
+        "%zu are mapped: Inbox %d, below it %d, Junk Email %d, Deleted Items and below %d%s%s",
+        count - (size_t)by_place[REMOTE_OUTBOX], by_place[REMOTE_INBOX], by_place[REMOTE_BELOW],
+        by_place[REMOTE_JUNK], by_place[REMOTE_DELETED],
+        by_place[REMOTE_SENT] ? ", Sent Items 1" : "",
+        by_place[REMOTE_OUTBOX] ? "; and the Voice Outbox" : "");
 }
 
 static void on_folders(const struct err *err, const struct remote_folder *folders, size_t count,
@@ -224,8 +226,9 @@ static void on_folders(const struct err *err, const struct remote_folder *folder
 
 static enum step_outcome list_folders(struct sync_test *test)
 {
-    test->call = test->remote->ops->folders(test->remote, test->config->sync.sent_items,
-                                            on_folders, test);
+    unsigned with = (test->config->sync.sent_items ? REMOTE_WITH_SENT : 0u) |
+                    (test->config->sync.voice_outbox ? REMOTE_WITH_OUTBOX : 0u);
+    test->call = test->remote->ops->folders(test->remote, with, on_folders, test);
     if (wait_for(test) == STEP_OK && !test->inbox[0])
         err_set(&test->err, ERR_PROTOCOL, "Exchange names no Inbox for %s.",
                 test->mailbox.smtp);

@@ -39,39 +39,6 @@ const char *screen_end(const struct screen *screen, enum style style)
     return screen->colour && style != STYLE_PLAIN ? "\033[0m" : "";
 }
 
-/* One character: its code point, and its length in bytes; 0 bytes when it is not UTF-8. */
-static size_t decode(const unsigned char *p, uint32_t *code)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t len = p[0] < 0x80 ? 1 : p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc0 ? 2 : 0;
-
-    if (len == 0 || p[0] > 0xf4)
-        return 0;
-    *code = len == 1 ? p[0] : p[0] & (0x7fU >> len);
-    for (size_t i = 1; i < len; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-        *code = *code << 6 | (p[i] & 0x3f);
-    }
-    if (*code < least[len] || *code > 0x10ffff || (*code >= 0xd800 && *code <= 0xdfff))
-        return 0;
-    return len;
-}
-
-bool text_is_utf8(const char *text)
-{
-    const unsigned char *p = (const unsigned char *)text;
-    uint32_t code;
-
-    while (*p) {
-        size_t len = decode(p, &code);
-        if (len == 0)
-            return false;
-        p += len;
-    }
-    return true;
-}
-
 /* wcwidth by the rules of Unicode, whatever the user's locale is. */
 static int code_width(uint32_t code)
 {
@@ -95,7 +62,7 @@ size_t text_fit(const char *text, int columns)
     uint32_t code;
 
     while (*p) {
-        size_t len = decode(p, &code);
+        size_t len = text_decode(p, &code);
         int width = len ? code_width(code) : 1;
         if (width > columns)
             break;
@@ -112,7 +79,7 @@ int text_width(const char *text)
     int width = 0;
 
     while (*p) {
-        size_t len = decode(p, &code);
+        size_t len = text_decode(p, &code);
         width += len ? code_width(code) : 1;
         p += len ? len : 1;
     }
@@ -133,7 +100,7 @@ const char *text_clean(const char *text, char *out, size_t size)
     uint32_t code = 0;
 
     while (*p) {
-        size_t len = decode(p, &code);
+        size_t len = text_decode(p, &code);
         bool bad = len == 0 || is_unwanted(code);
         size_t need = bad ? 1 : len;
         if (used + need >= size)

@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 
 enum style { STYLE_PLAIN, STYLE_BOLD, STYLE_DIM, STYLE_GOOD, STYLE_WARN, STYLE_BAD, STYLES };
 
@@ -28,7 +29,6 @@ void screen_init(struct screen *screen, FILE *out);
 const char *screen_begin(const struct screen *screen, enum style style);
 const char *screen_end(const struct screen *screen, enum style style);
 
-bool text_is_utf8(const char *text);
 /* Columns that the text takes on a terminal: 2 for a wide character, 0 for a combining one. */
 int text_width(const char *text);
 /* Bytes of the longest start of text that fits into `columns`. */

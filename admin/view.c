@@ -42,9 +42,16 @@ bool view_synced(const struct message *message, const struct mailbox *mailbox)
 json_t *view_message(const struct message *message, const struct mailbox *mailbox,
                      const char *transcript)
 {
+    static const char *const transcription[] = {
+        [TRANSCRIPT_NONE] = "none",
+        [TRANSCRIPT_PENDING] = "pending",
+        [TRANSCRIPT_TEXT] = "text",
+        [TRANSCRIPT_FAILED] = "failed",
+    };
     char from[VIEW_CALLER_BYTES];
     json_t *json = json_pack(
-        "{s:s, s:s, s:o, s:s, s:b, s:b, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:I, s:s, s:b}",
+        "{s:s, s:s, s:o, s:s, s:b, s:b, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:I, s:s, s:b,"
+        " s:b, s:b, s:s}",
         "id", message->id, "kind", message_kind_name(message->kind), "mailbox",
         view_text(mailbox->name), "folder", message_folder_name(message->folder), "read",
         message->read, "urgent", message->urgent, "private", message->private, "secure",
@@ -52,7 +59,8 @@ json_t *view_message(const struct message *message, const struct mailbox *mailbo
         view_text(view_caller(message, from)), "from_number", view_text(message->from_number),
         "from_name", view_text(message->from_name), "received", view_time(message->received.ms),
         "duration_ms", (json_int_t)message->duration_ms, "audio_sha256", message->audio,
-        "synced", view_synced(message, mailbox));
+        "synced", view_synced(message, mailbox), "dispatch", message->dispatch, "accepted",
+        message->accepted_at != 0, "transcription", transcription[message->transcript]);
 
     if (json && transcript &&
         json_object_set_new(json, "transcript", view_text(transcript)) != 0) {
@@ -62,12 +70,33 @@ json_t *view_message(const struct message *message, const struct mailbox *mailbo
     return json;
 }
 
-json_t *view_mailbox(const struct mailbox *mailbox)
+static bool add_alias(const char *address, void *arg)
 {
-    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:b}", "id", mailbox->id, "name",
-                     view_text(mailbox->name), "smtp", view_text(mailbox->smtp), "exchange",
-                     view_text(mailbox->exchange), "display", view_text(mailbox->display),
-                     "single_inbox", mailbox->single_inbox);
+    return json_array_append_new(arg, view_text(address)) == 0;
+}
+
+json_t *view_aliases(struct store *store, const char *mailbox_id, struct err *err)
+{
+    json_t *aliases = json_array();
+
+    if (aliases && !mailbox_each_alias(store, mailbox_id, add_alias, aliases, err)) {
+        json_decref(aliases);
+        return NULL;
+    }
+    if (!aliases)
+        err_set(err, ERR_SYSTEM, "out of memory");
+    return aliases;
+}
+
+json_t *view_mailbox(const struct mailbox *mailbox, json_t *aliases)
+{
+    return json_pack(
+        "{s:s, s:o, s:o, s:o, s:o, s:b, s:s, s:o, s:b, s:o, s:b, s:b}", "id", mailbox->id,
+        "name", view_text(mailbox->name), "smtp", view_text(mailbox->smtp), "exchange",
+        view_text(mailbox->exchange), "display", view_text(mailbox->display), "single_inbox",
+        mailbox->single_inbox, "language", mailbox->language, "extension",
+        view_text(mailbox->extension), "hold_transcription", mailbox->hold_transcript,
+        "aliases", aliases, "removed", mailbox->removed, "erase", mailbox->erase);
 }
 
 json_t *view_mailbox_status(const struct mailbox *mailbox, const struct mailbox_status *status)
@@ -86,8 +115,10 @@ json_t *view_mailbox_status(const struct mailbox *mailbox, const struct mailbox_
 
 json_t *view_history(const struct history *entry)
 {
-    return json_pack("{s:o, s:s, s:o, s:o}", "time", view_time(entry->time_ms), "side",
-                     entry->side, "what", view_text(entry->what), "why", view_text(entry->why));
+    return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o}", "time", view_time(entry->time_ms),
+                     "side", entry->side, "what", view_text(entry->what), "why",
+                     view_text(entry->why), "event", view_text(entry->event), "server",
+                     view_text(entry->server));
 }
 
 json_t *view_queue_row(const struct queue_row *row, const char *mailbox)
@@ -113,9 +144,10 @@ json_t *view_alarm(const struct alarm *alarm, const char *mailbox)
 
 json_t *view_job(const struct job *job, const char *mailbox)
 {
-    return json_pack("{s:I, s:o, s:s, s:s, s:I, s:I, s:o, s:o, s:o}", "id", (json_int_t)job->id,
-                     "mailbox", view_text(mailbox), "kind", job->kind, "state", job->state,
-                     "done", (json_int_t)job->done, "total", (json_int_t)job->total, "error",
-                     view_text(job->error), "asked", view_time(job->asked_ms), "ended",
-                     view_time(job->ended_ms));
+    return json_pack("{s:I, s:o, s:s, s:b, s:s, s:I, s:I, s:I, s:o, s:o, s:o}", "id",
+                     (json_int_t)job->id, "mailbox", view_text(mailbox), "kind", job->kind,
+                     "dry_run", job_is_dry(job), "state", job->state, "pages",
+                     (json_int_t)job->pages, "done", (json_int_t)job->done, "total",
+                     (json_int_t)job->total, "error", view_text(job->error), "asked",
+                     view_time(job->asked_ms), "ended", view_time(job->ended_ms));
 }

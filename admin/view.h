@@ -26,7 +26,10 @@ bool view_synced(const struct message *message, const struct mailbox *mailbox);
 /* transcript NULL: none. */
 json_t *view_message(const struct message *message, const struct mailbox *mailbox,
                      const char *transcript);
-json_t *view_mailbox(const struct mailbox *mailbox);
+/* aliases: from view_aliases, taken. */
+json_t *view_mailbox(const struct mailbox *mailbox, json_t *aliases);
+/* NULL: err says why. */
+json_t *view_aliases(struct store *store, const char *mailbox_id, struct err *err);
 json_t *view_mailbox_status(const struct mailbox *mailbox, const struct mailbox_status *status);
 json_t *view_history(const struct history *entry);
 /* mailbox: the name to show; "" : none. */

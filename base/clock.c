@@ -150,6 +150,10 @@ bool clock_parse_duration(const char *text, int64_t *ms)
     long long value = strtoll(text, &end, 10);
     if (value < 0 || value > 1000000000LL)
         return false;
+    if (value == 0 && !*end) { /* nothing is nothing in every unit */
+        *ms = 0;
+        return true;
+    }
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         if (strcmp(end, units[i].unit) == 0) {
             *ms = value * units[i].ms;

@@ -39,7 +39,7 @@ const char *clock_format(struct wall t, char *text);
 /* Parse RFC 3339 / xs:dateTime ("Z", "+09:00", fractions; no zone means UTC). */
 bool clock_parse(const char *text, struct wall *t);
 
-/* Durations as people write them: "500ms", "10s", "5m", "1h", "2d". */
+/* Durations as people write them: "500ms", "10s", "5m", "1h", "2d", "0". */
 bool clock_parse_duration(const char *text, int64_t *ms);
 
 #endif

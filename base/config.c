@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/limits.h"
+#include "base/text.h"
 
 /* inih's own limit for a line, compiled into Debian's library. */
 enum { INI_LINE_BYTES = 200 };
@@ -101,7 +102,7 @@ static bool parse_range(struct parse *parse, const struct config_key *key, const
     errno = 0;
     if (key->type == CONFIG_DURATION) {
         if (!clock_parse_duration(value, number))
-            return fail(parse, "%s = %s is not a duration; write 10s, 5m or 1h", key->name,
+            return fail(parse, "%s = %s is not a duration; write 10s, 5m, 1h or 30d", key->name,
                         value);
     } else {
         *number = strtoll(value, &end, 10);
@@ -146,6 +147,8 @@ static bool set_value(struct parse *parse, const struct config_key *key, void *s
     }
     if (!value[0])
         return fail(parse, "%s is empty%s", key->name, "");
+    if (!text_is_utf8(value))
+        return fail(parse, "the value of %s is not UTF-8%s", key->name, "");
     return set_text(field, value);
 }
 
@@ -182,24 +185,49 @@ static bool split_section(const char *text, char *kind, size_t kind_size, char *
     return true;
 }
 
-/* The struct of the named section, made with its defaults at the first sight of it. */
-static struct config_exchange *
-exchange_at(struct parse *parse, const struct config_section *section, const char *name)
+/* A section that may come several times, as bytes: its structs, and the name in each. */
+static char *named_at(const struct config *config, const struct config_section *section,
+                      size_t index)
 {
-    struct config *config = parse->config;
+    return (char *)config + section->offset + index * section->named->bytes;
+}
 
-    for (size_t i = 0; i < config->exchange_count; i++) {
-        if (strcmp(config->exchange[i].name, name) == 0)
-            return &config->exchange[i];
-    }
-    if (config->exchange_count == CONFIG_EXCHANGES_MAX) {
-        fail(parse, "too many [exchange] sections%s%s", "", "");
+static size_t *named_count(const struct config *config, const struct config_section *section)
+{
+    return (size_t *)((char *)config + section->named->count_offset);
+}
+
+/* The name of a new section, as the table spells it where it knows the names. */
+static bool set_name(char **field, const struct config_named *named, const char *name)
+{
+    return named->choices ? set_choice(field, named->choices, word_index(named->choices, name))
+                          : set_text(field, name);
+}
+
+/* The struct of the named section, made with its defaults at the first sight of it. */
+static void *named_section(struct parse *parse, const struct config_section *section,
+                           const char *name)
+{
+    const struct config_named *named = section->named;
+    size_t *count = named_count(parse->config, section);
+
+    if (named->choices && word_index(named->choices, name) < 0) {
+        fail(parse, "the name of a section [%s] must be one of %s, in quotes", section->name,
+             named->choices);
         return NULL;
     }
-    struct config_exchange *exchange = &config->exchange[config->exchange_count++];
-    if (!set_text(&exchange->name, name) || !set_defaults(parse, section, exchange))
+    for (size_t i = 0; i < *count; i++) {
+        char *at = named_at(parse->config, section, i);
+        const char *there = *(char **)at;
+        if ((named->choices ? strcasecmp : strcmp)(there, name) == 0)
+            return at;
+    }
+    if (*count == named->max) {
+        fail(parse, "too many [%s] sections%s", section->name, "");
         return NULL;
-    return exchange;
+    }
+    char *at = named_at(parse->config, section, (*count)++);
+    return set_name((char **)at, named, name) && set_defaults(parse, section, at) ? at : NULL;
 }
 
 static const struct config_section *find_section(const char *kind)
@@ -223,13 +251,13 @@ static int handle(void *user, const char *section_text, const char *name, const 
                     "");
     const struct config_section *section = find_section(kind);
     if (!section)
-        return fail(
-            parse,
-            "there is no section [%s]; sections are node, cluster, exchange, notify, sync%s",
-            kind, "");
+        return fail(parse,
+                    "there is no section [%s]; sections are node, cluster, exchange, notify, "
+                    "admin, sync, subject%s",
+                    kind, "");
     if (!section->named && label[0])
         return fail(parse, "the section [%s] takes no name%s", kind, "");
-    void *at = section->named ? (void *)exchange_at(parse, section, label)
+    void *at = section->named ? named_section(parse, section, label)
                               : (char *)parse->config + section->offset;
     if (!at)
         return 0;
@@ -262,9 +290,9 @@ static bool check_required(struct config *config, struct err *err)
 {
     for (size_t s = 0; s < config_section_count; s++) {
         const struct config_section *section = &config_sections[s];
-        size_t times = section->named ? config->exchange_count : 1;
+        size_t times = section->named ? *named_count(config, section) : 1;
         for (size_t t = 0; t < times; t++) {
-            const char *at = section->named ? (const char *)&config->exchange[t]
+            const char *at = section->named ? named_at(config, section, t)
                                             : (const char *)config + section->offset;
             for (size_t i = 0; i < section->count; i++) {
                 const struct config_key *key = &section->keys[i];
@@ -375,12 +403,34 @@ static bool check_auth(const struct config *config, const struct config_exchange
                            exchange->client_secret_file, err);
 }
 
+static bool is_loopback(const char *listen)
+{
+    return strncmp(listen, "127.", 4) == 0 || strncmp(listen, "[::1]:", 6) == 0 ||
+           strncmp(listen, "localhost:", 10) == 0;
+}
+
+static bool check_admin(const struct config *config, struct err *err)
+{
+    if (!config->admin.certificate != !config->admin.key)
+        return err_set(err, ERR_CONFIG,
+                       "%s: [admin] needs both certificate and key, or neither", config->path);
+    if (config->admin.listen && !config->admin.password_file &&
+        !is_loopback(config->admin.listen))
+        return err_set(err, ERR_CONFIG,
+                       "%s: [admin] listen = %s: without a password-file only this machine may "
+                       "ask; listen on 127.0.0.1 or give a password-file",
+                       config->path, config->admin.listen);
+    return true;
+}
+
 /* What one key cannot tell: keys that need each other, files that must be there and private. */
 static bool check_sense(const struct config *config, struct err *err)
 {
     if (!config->notify.certificate != !config->notify.key)
         return err_set(err, ERR_CONFIG,
                        "%s: [notify] needs both certificate and key, or neither", config->path);
+    if (!check_admin(config, err))
+        return false;
     for (size_t i = 0; i < config->exchange_count; i++) {
         const struct config_exchange *exchange = &config->exchange[i];
         if (!check_url(config, exchange, err) || !check_auth(config, exchange, err))
@@ -458,9 +508,9 @@ void config_free(struct config **config)
             const struct config_section *section = &config_sections[i];
             if (!section->named)
                 free_section(section, (char *)c + section->offset);
-            for (size_t e = 0; section->named && e < c->exchange_count; e++) {
-                free_section(section, &c->exchange[e]);
-                free(c->exchange[e].name);
+            for (size_t n = 0; section->named && n < *named_count(c, section); n++) {
+                free_section(section, named_at(c, section, n));
+                free(*(char **)named_at(c, section, n));
             }
         }
         free(c->path);
@@ -484,8 +534,10 @@ void config_print_example(FILE *out)
 {
     for (size_t s = 0; s < config_section_count; s++) {
         const struct config_section *section = &config_sections[s];
-        fprintf(out, "%s# %s\n[%s%s]\n", s ? "\n" : "", section->help, section->name,
-                section->named ? " \"main\"" : "");
+        fprintf(out, "%s# %s\n[%s", s ? "\n" : "", section->help, section->name);
+        if (section->named)
+            fprintf(out, " \"%s\"", section->named->example);
+        fputs("]\n", out);
         for (size_t i = 0; i < section->count; i++) {
             const struct config_key *key = &section->keys[i];
             fprintf(out, "# %s", key->help);

@@ -13,7 +13,7 @@
 #include "base/err.h"
 #include "base/log.h"
 
-enum { CONFIG_EXCHANGES_MAX = 16 };
+enum { CONFIG_EXCHANGES_MAX = 16, CONFIG_SUBJECTS_MAX = 2 };
 
 enum config_identity { CONFIG_PUBLISHER, CONFIG_SUBSCRIBER };
 
@@ -49,6 +49,14 @@ struct config_exchange {
     char *notify;
 };
 
+/* Texts of subjects in one language; NULL: the built-in one (store/subject.h). */
+struct config_subject {
+    char *name; /* of the section: "en" or "ja" */
+    char *outside_caller, *user, *interview, *live_record;
+    char *unknown_caller, *unknown_called, *unknown_name, *unknown_extension;
+    char *urgent, *private, *secure, *dispatch;
+};
+
 struct config {
     char *path;
     struct config_node node;
@@ -57,13 +65,23 @@ struct config {
     } cluster;
     struct config_exchange exchange[CONFIG_EXCHANGES_MAX];
     size_t exchange_count;
+    struct config_subject subject[CONFIG_SUBJECTS_MAX];
+    size_t subject_count;
     struct {
         char *listen, *certificate, *key;
     } notify;
     struct {
+        char *listen, *certificate, *key;
+        char *password_file; /* NULL: nobody is asked, and only this machine may ask */
+    } admin;
+    struct {
+        int64_t transcription_timeout_ms;
+        int64_t recording_expires_ms, deleted_expires_ms; /* 0: never */
+    } store;
+    struct {
         bool single_inbox;
         int64_t sweep_ms;
-        bool sent_items;
+        bool sent_items, voice_outbox;
         int64_t guard_count, guard_percent;
         int64_t lag_limit_ms;
         int64_t status_minutes;

@@ -26,10 +26,19 @@ struct config_key {
     const char *help;
 };
 
+/* Where the structs of a section that may come several times are, each under its name: the
+ * first member of such a struct is char *name. */
+struct config_named {
+    size_t bytes, max;   /* of one struct; how many */
+    size_t count_offset; /* of their number (size_t) in struct config */
+    const char *choices; /* the names that there may be, separated by '|'; NULL: any */
+    const char *example; /* the name in the example file */
+};
+
 struct config_section {
     const char *name;
-    bool named;    /* [exchange "NAME"], may come several times */
-    size_t offset; /* of the section's struct in struct config */
+    const struct config_named *named; /* [exchange "NAME"]; NULL: comes once */
+    size_t offset; /* of the section's struct, or its first, in struct config */
     const struct config_key *keys;
     size_t count;
     const char *help;

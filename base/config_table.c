@@ -7,6 +7,7 @@
 #define NODE(field)     offsetof(struct config_node, field)
 #define EXCHANGE(field) offsetof(struct config_exchange, field)
 #define WHOLE(field)    offsetof(struct config, field)
+#define SUBJECT(field)  offsetof(struct config_subject, field)
 #define COUNT(table)    (sizeof(table) / sizeof(table)[0])
 
 /* One entry is: what it is called, how it is read, where it goes; what it may be; what it
@@ -151,6 +152,41 @@ static const struct config_key notify_keys[] = {
      .help = "PEM key of that certificate"},
 };
 
+static const struct config_key store_keys[] = {
+    {.name = "transcription-timeout", .type = CONFIG_DURATION,
+     .offset = WHOLE(store.transcription_timeout_ms),
+     .fallback = "10m", .min = 1000, .max = 7 * 86400000LL,
+     .help = "a transcription that has not come for this long counts as failed; a message that "
+             "is held back for it is synchronised then"},
+
+    {.name = "recording-expires", .type = CONFIG_DURATION,
+     .offset = WHOLE(store.recording_expires_ms),
+     .fallback = "0", .min = 0, .max = 36500 * 86400000LL,
+     .help = "recordings older than this are removed, here and in Exchange, and a notice "
+             "stands in their place; the messages stay. 30d, for example; 0: never"},
+
+    {.name = "deleted-expires", .type = CONFIG_DURATION,
+     .offset = WHOLE(store.deleted_expires_ms),
+     .fallback = "0", .min = 0, .max = 36500 * 86400000LL,
+     .help = "messages that have been deleted for longer than this are purged, here and in "
+             "Exchange; 0: never"},
+};
+
+static const struct config_key admin_keys[] = {
+    {.name = "listen",          .type = CONFIG_TEXT,     .offset = WHOLE(admin.listen),
+     .help = "ADDRESS:PORT at which monitoring asks for /metrics and /health/live; "
+             "without a password-file only an address of this machine, as 127.0.0.1:9642"},
+
+    {.name = "certificate",     .type = CONFIG_PATHNAME, .offset = WHOLE(admin.certificate),
+     .help = "PEM certificate chain; without it HTTP is spoken"},
+
+    {.name = "key",             .type = CONFIG_PATHNAME, .offset = WHOLE(admin.key),
+     .help = "PEM key of that certificate"},
+
+    {.name = "password-file",   .type = CONFIG_PATHNAME, .offset = WHOLE(admin.password_file),
+     .help = "file with the password of the user admin (HTTP Basic), readable by its owner only"},
+};
+
 static const struct config_key sync_keys[] = {
     {.name = "single-inbox",    .type = CONFIG_FLAG,     .offset = WHOLE(sync.single_inbox),
      .fallback = "on",
@@ -163,6 +199,11 @@ static const struct config_key sync_keys[] = {
     {.name = "sent-items",      .type = CONFIG_FLAG,     .offset = WHOLE(sync.sent_items),
      .fallback = "off",
      .help = "synchronise Sent Items"},
+
+    {.name = "voice-outbox",    .type = CONFIG_FLAG,     .offset = WHOLE(sync.voice_outbox),
+     .fallback = "on",
+     .help = "deliver what users compose in Outlook: the folder Voice Outbox, below their "
+             "Outbox"},
 
     {.name = "guard-count",     .type = CONFIG_NUMBER,   .offset = WHOLE(sync.guard_count),
      .fallback = "20", .min = 1, .max = 1000000,
@@ -183,18 +224,73 @@ static const struct config_key sync_keys[] = {
              "silence for twice as long: subscribe anew"},
 };
 
+static const struct config_key subject_keys[] = {
+    {.name = "outside-caller",  .type = CONFIG_TEXT,     .offset = SUBJECT(outside_caller),
+     .help = "format for a caller from outside; with %CALLERID% %CALLEDID% %NAME% %EXTENSION% "
+             "and, where they hold, %U% %P% %S% %D%"},
+
+    {.name = "user",            .type = CONFIG_TEXT,     .offset = SUBJECT(user),
+     .help = "format for a message from one user to another"},
+
+    {.name = "interview",       .type = CONFIG_TEXT,     .offset = SUBJECT(interview),
+     .help = "format for what an interview handler asked"},
+
+    {.name = "live-record",     .type = CONFIG_TEXT,     .offset = SUBJECT(live_record),
+     .help = "format for a call that was recorded while it went on"},
+
+    {.name = "unknown-caller",  .type = CONFIG_TEXT,     .offset = SUBJECT(unknown_caller),
+     .help = "for %CALLERID% when the caller's number is unknown"},
+
+    {.name = "unknown-called",  .type = CONFIG_TEXT,     .offset = SUBJECT(unknown_called),
+     .help = "for %CALLEDID% when the called number is unknown"},
+
+    {.name = "unknown-name",    .type = CONFIG_TEXT,     .offset = SUBJECT(unknown_name),
+     .help = "for %NAME% when the caller's name is unknown"},
+
+    {.name = "unknown-extension", .type = CONFIG_TEXT,   .offset = SUBJECT(unknown_extension),
+     .help = "for %EXTENSION% when the sender has none"},
+
+    {.name = "urgent",          .type = CONFIG_TEXT,     .offset = SUBJECT(urgent),
+     .help = "for %U% in an urgent message"},
+
+    {.name = "private",         .type = CONFIG_TEXT,     .offset = SUBJECT(private),
+     .help = "for %P% in a private message"},
+
+    {.name = "secure",          .type = CONFIG_TEXT,     .offset = SUBJECT(secure),
+     .help = "for %S% in a secure message"},
+
+    {.name = "dispatch",        .type = CONFIG_TEXT,     .offset = SUBJECT(dispatch),
+     .help = "for %D% in a dispatch message"},
+};
+
+static const struct config_named exchange_named = {
+    .bytes = sizeof(struct config_exchange), .max = CONFIG_EXCHANGES_MAX,
+    .count_offset = WHOLE(exchange_count), .example = "main",
+};
+
+static const struct config_named subject_named = {
+    .bytes = sizeof(struct config_subject), .max = CONFIG_SUBJECTS_MAX,
+    .count_offset = WHOLE(subject_count), .choices = "en|ja", .example = "en",
+};
+
 /* The name; may it come several times; where its struct is; its keys; what it is about. */
 const struct config_section config_sections[] = {
-    {"node",     false, WHOLE(node),     node_keys,     COUNT(node_keys),
+    {"node",     NULL,            WHOLE(node),     node_keys,     COUNT(node_keys),
      "this server"},
-    {"cluster",  false, WHOLE(cluster),  cluster_keys,  COUNT(cluster_keys),
+    {"cluster",  NULL,            WHOLE(cluster),  cluster_keys,  COUNT(cluster_keys),
      "the other server"},
-    {"exchange", true,  WHOLE(exchange), exchange_keys, COUNT(exchange_keys),
+    {"exchange", &exchange_named, WHOLE(exchange), exchange_keys, COUNT(exchange_keys),
      "an Exchange and the service account for it"},
-    {"notify",   false, 0,               notify_keys,   COUNT(notify_keys),
+    {"notify",   NULL,            0,               notify_keys,   COUNT(notify_keys),
      "the listener for Exchange's callbacks"},
-    {"sync",     false, 0,               sync_keys,     COUNT(sync_keys),
+    {"admin",    NULL,            0,               admin_keys,    COUNT(admin_keys),
+     "what monitoring asks over HTTP"},
+    {"store",    NULL,            0,               store_keys,    COUNT(store_keys),
+     "how long things are kept"},
+    {"sync",     NULL,            0,               sync_keys,     COUNT(sync_keys),
      "what is synchronised, and how often"},
+    {"subject",  &subject_named,  WHOLE(subject),  subject_keys,  COUNT(subject_keys),
+     "the subjects of messages for users of a language; what is left out is built in"},
 };
 
 /* clang-format on */

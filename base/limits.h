@@ -15,12 +15,15 @@ enum {
     LIMIT_DISPLAY_NAME = 257,
     LIMIT_SUBJECT = 1025,
     LIMIT_PHONE_NUMBER = 65,
+    LIMIT_LANGUAGE = 8, /* "en" */
+    LIMIT_ALIASES = 64, /* further addresses of a mailbox */
     LIMIT_TRANSCRIPT = 64 * 1024,
     LIMIT_REMOTE_ID = 1025, /* an item or folder id; Exchange's are below 512 */
     LIMIT_URL = 2083,       /* PushSubscriptionRequest/URL: 1..2082 characters */
     LIMIT_PATH = 1024,
     LIMIT_STATE_DIR = LIMIT_PATH - 128, /* room for the names below it */
     LIMIT_REASON = 513,
+    LIMIT_EVENT = 64,
     LIMIT_UUID = 37,
     LIMIT_SHA256 = 65,
 
@@ -47,6 +50,14 @@ enum {
     LIMIT_STREAMS = 10,                /* of one account: Exchange's HangingConnectionLimit */
     LIMIT_STREAM_NODES = 100 * 1000,   /* in one envelope of a stream */
     LIMIT_SUBSCRIBES_PER_SECOND = 100, /* subscriptions that are made anew */
+
+    /* a message that a person composed */
+    LIMIT_RECIPIENTS = 200,
+    LIMIT_ATTACHMENTS = 32,
+    LIMIT_COMPOSED_BODY = 64 * 1024,
+    LIMIT_ATTACHMENT_NAME = 256,
+    LIMIT_CONTENT_TYPE = 128,
+    LIMIT_LEGACY_ADDRESS = 1025, /* one that is not of SMTP: the name of a directory's entry */
 
     /* tokens that prove who we are */
     LIMIT_TOKEN = 16 * 1024,
@@ -77,9 +88,15 @@ enum {
     LIMIT_CALLBACK_TIMEOUT_S = 10,
     LIMIT_CALLBACK_HEADER_BYTES = 16 * 1024, /* Exchange sends 400 bytes, a proxy adds some */
 
+    /* in which folders something changed; more: anywhere */
+    LIMIT_SPOTS = 4,        /* in one notification */
+    LIMIT_HINT_FOLDERS = 4, /* of one mark */
+    LIMIT_HINTS = 16,       /* of a mailbox */
+
     /* the message store */
     LIMIT_WAV_HEADER_BYTES = 64 * 1024,
     LIMIT_SET_ASIDE_AFTER = 3, /* known refusals */
+    LIMIT_JOB_LINES = 1000,    /* of a dry run's report; what is more is counted */
 };
 
 /* clang-format off */
@@ -125,6 +142,7 @@ enum {
     TIME_STREAM_MIN           = 30,          /* minutes that a stream stays open; 1..30 */
     TIME_STREAM_BEAT_MS       = 75 * 1000,   /* without a byte for so long: broken (45 s apart) */
     TIME_SWEEP_MS             = 3600 * 1000,
+    TIME_OUTBOX_QUIET_MS      = 30 * 1000,   /* what is composed may be half done for so long */
     TIME_STALLED_MS           = 5 * 24 * 3600 * 1000, /* work that waits so long is an alarm */
     TIME_BACK_OFF_MAX_MS      = 3600 * 1000, /* what the other side may ask for at most */
     TIME_LOCK_MS              = 10 * 1000,   /* waiting for the store's write lock */

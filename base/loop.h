@@ -51,6 +51,9 @@ void loop_stop(struct loop *loop); /* from a callback: return from loop_run afte
 long loop_virtual_run(struct loop *loop, int64_t ms);
 /* Run until nothing is due any more within `limit_ms`; returns the virtual time that passed. */
 int64_t loop_virtual_settle(struct loop *loop, int64_t limit_ms);
+/* Time passes while nothing runs, as in a process that stands still: what became due meanwhile
+ * runs late, with the next loop_virtual_run. */
+void loop_virtual_stall(struct loop *loop, int64_t ms);
 /* Move the calendar alone, as an administrator or a bad clock would. */
 void loop_virtual_jump_wall(struct loop *loop, int64_t ms);
 

@@ -147,6 +147,13 @@ int64_t loop_virtual_settle(struct loop *base, int64_t limit_ms)
     return loop->now.ms - start;
 }
 
+void loop_virtual_stall(struct loop *base, int64_t ms)
+{
+    struct virtual_loop *loop = virtual_of(base);
+
+    advance(loop, loop->now.ms + ms);
+}
+
 void loop_virtual_jump_wall(struct loop *base, int64_t ms)
 {
     virtual_of(base)->wall.ms += ms;

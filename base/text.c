@@ -33,3 +33,35 @@ bool text_copy(char *out, size_t size, const char *text)
     out[len] = '\0';
     return fitted;
 }
+
+size_t text_decode(const unsigned char *p, uint32_t *code)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t len = p[0] < 0x80 ? 1 : p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc0 ? 2 : 0;
+
+    if (len == 0 || p[0] > 0xf4)
+        return 0;
+    *code = len == 1 ? p[0] : p[0] & (0x7fU >> len);
+    for (size_t i = 1; i < len; i++) {
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+        *code = *code << 6 | (p[i] & 0x3f);
+    }
+    if (*code < least[len] || *code > 0x10ffff || (*code >= 0xd800 && *code <= 0xdfff))
+        return 0;
+    return len;
+}
+
+bool text_is_utf8(const char *text)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    uint32_t code;
+
+    while (*p) {
+        size_t len = text_decode(p, &code);
+        if (len == 0)
+            return false;
+        p += len;
+    }
+    return true;
+}

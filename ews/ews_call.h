@@ -6,6 +6,7 @@
 #include "ews/download.h"
 #include "ews/ews_check.h"
 #include "ews/ews_hidden.h"
+#include "ews/ews_outbox.h"
 #include "ews/ews_stage.h"
 #include "ews/ews_private.h"
 #include "ews/request.h"
@@ -33,6 +34,7 @@ struct remote_call {
     union {
         remote_folders_fn *folders;
         remote_changes_fn *changes;
+        remote_composed_fn *composed;
         remote_ref_fn *ref;
         remote_done_fn *done;
         remote_watch_fn *watch;
@@ -44,7 +46,7 @@ struct remote_call {
     struct response_folders folders;
     size_t branch; /* which root's folders are being found */
     long offset;
-    bool sent_items;
+    unsigned with;
     char *item, *version;
     struct { /* ews_make.c */
         struct body *bodies[REQUEST_WAYS];
@@ -67,7 +69,16 @@ struct remote_call {
         size_t page_bytes;
     } check;
     struct ews_hidden_search hidden;
+    struct { /* ews_outbox.c */
+        ews_outbox_fn *then;
+        int made; /* how often it was made, or should have been */
+    } outbox;
     struct ews_stage *stage;
+    struct {                     /* ews_rewrite.c */
+        char *body, *item_class; /* NULL: as it is */
+        bool drop_audio, removed;
+        int removals; /* that were asked for */
+    } rewrite;
     /* ews_fetch.c */
     char *path;
     struct download *download;
@@ -101,11 +112,16 @@ void ews_call_fail(struct remote_call *call, const struct err *err, ews_answer_f
 void ews_check_clear(struct remote_call *call);
 
 /* The operations that take more than one request. */
-struct remote_call *ews_folders(struct remote *remote, bool sent_items, remote_folders_fn *fn,
+struct remote_call *ews_folders(struct remote *remote, unsigned with, remote_folders_fn *fn,
                                 void *arg);
 struct remote_call *ews_create(struct remote *remote, const struct remote_new *message,
                                remote_ref_fn *fn, void *arg);
-struct remote_call *ews_fetch_audio(struct remote *remote, const char *item, const char *path,
-                                    remote_done_fn *fn, void *arg);
+struct remote_call *ews_rewrite(struct remote *remote, const char *item, const char *version,
+                                const struct remote_content *content, remote_ref_fn *fn,
+                                void *arg);
+struct remote_call *ews_composed(struct remote *remote, const char *item,
+                                 remote_composed_fn *fn, void *arg);
+struct remote_call *ews_fetch(struct remote *remote, const char *attachment, const char *path,
+                              remote_done_fn *fn, void *arg);
 
 #endif

@@ -1,4 +1,5 @@
-/* The mapped folders of a mailbox: the roots in one request, then what is below two of them. */
+/* The mapped folders of a mailbox: the roots in one request, then what is below two of them,
+ * and the Voice Outbox. */
 #include "ews/ews_call.h"
 #include "ews/ews_names.h"
 
@@ -21,7 +22,7 @@ enum { BRANCHES = sizeof(branches) / sizeof(branches[0]) };
 
 static size_t root_count(const struct remote_call *call)
 {
-    return call->sent_items ? 4 : 3;
+    return call->with & REMOTE_WITH_SENT ? 4 : 3;
 }
 
 static struct request_root root_of(const struct remote_call *call, enum remote_place place)
@@ -39,6 +40,14 @@ static void end(struct remote_call *call, const struct err *err)
     call->fn.folders(err, ok ? call->folders.list : NULL, ok ? call->folders.count : 0,
                      call->arg);
     ews_call_free(call);
+}
+
+static void on_outbox(struct remote_call *call, const struct err *outbox_err, const char *id)
+{
+    struct err err = *outbox_err;
+    if (id)
+        response_add_outbox(&call->folders, id, &err);
+    end(call, &err);
 }
 
 static void find_more(struct remote_call *call);
@@ -59,9 +68,11 @@ static void on_found(const struct err *job_err, const struct xml_node *root, voi
         call->branch++;
         call->offset = 0;
     }
-    if (call->branch == BRANCHES)
-        return end(call, &err);
-    find_more(call);
+    if (call->branch < BRANCHES)
+        return find_more(call);
+    if (call->with & REMOTE_WITH_OUTBOX)
+        return ews_outbox_find(call, on_outbox);
+    end(call, &err);
 }
 
 static void find_more(struct remote_call *call)
@@ -86,14 +97,14 @@ static void on_roots(const struct err *job_err, const struct xml_node *root, voi
     find_more(call);
 }
 
-struct remote_call *ews_folders(struct remote *remote, bool sent_items, remote_folders_fn *fn,
+struct remote_call *ews_folders(struct remote *remote, unsigned with, remote_folders_fn *fn,
                                 void *arg)
 {
     struct remote_call *call = ews_call_new((struct ews_remote *)remote, arg);
     if (!call)
         return NULL;
     call->fn.folders = fn;
-    call->sent_items = sent_items;
+    call->with = with;
     struct buf request;
     struct soap_header header = ews_call_header(call);
     struct request_root asked[4];

@@ -15,6 +15,8 @@
 #define EWS_NAME_MESSAGE_ID "SibMessageId"
 #define EWS_NAME_CREATION   "SibCreation"
 #define EWS_NAME_WINNER     "SibWinner" /* of a folder: the item that it names */
+/* Where people put what they compose, below the Outbox. */
+#define EWS_VOICE_OUTBOX "Voice Outbox"
 /* The domain in an Internet-Message-ID; it can never be anybody's (RFC 2606). */
 #define EWS_MESSAGE_ID_DOMAIN "sib.invalid"
 
@@ -26,5 +28,6 @@
 #define EWS_TAG_VOICE_NUMBER     "0x6802"
 #define EWS_TAG_VOICE_NAME       "0x6803"
 #define EWS_TAG_ATTACHMENT_ORDER "0x6805"
+#define EWS_PLAIN_CLASS          "IPM.Note" /* of what has nothing to play */
 
 #endif

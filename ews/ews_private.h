@@ -57,7 +57,8 @@ struct ews_account {
     char probed_address[LIMIT_ADDRESS];
     ews_health_fn *watcher;
     void *watcher_arg;
-    struct ews_way way; /* how the audio of a new item travels */
+    struct ews_way way;  /* how the audio of a new item travels */
+    bool told_no_outbox; /* that a mailbox has none, and why */
     int streams; /* hanging connections that are open: not in flight, and not in the queue */
     ews_trace_fn *trace;
     void *trace_arg;

@@ -137,6 +137,7 @@ static struct body *build(struct remote_call *call, int fd, struct err *err)
         .from_number = "",
         .from_name = "",
         .from_address = "",
+        .reference = "",
         .received = loop_wall(ews_account_loop(call->remote->mailbox.account)),
         .duration_ms = 10,
         .read = true,

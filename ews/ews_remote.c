@@ -44,6 +44,8 @@ void ews_call_free(struct remote_call *call)
     download_abort(&call->download);
     free(call->item);
     free(call->version);
+    free(call->rewrite.body);
+    free(call->rewrite.item_class);
     free(call->path);
     free(call);
 }
@@ -336,10 +338,12 @@ static const struct remote_ops ops = {
     .publish = ews_publish,
     .unstage = ews_unstage,
     .set = set,
+    .rewrite = ews_rewrite,
     .move = move,
     .remove = remove_item,
     .get = get,
-    .fetch_audio = ews_fetch_audio,
+    .composed = ews_composed,
+    .fetch = ews_fetch,
     .watch = watch,
     .unwatch = unwatch,
     .cancel = call_cancel,

@@ -43,7 +43,8 @@ static bool copy_message(struct ews_stage *stage, const struct remote_new *messa
     *m = *message;
     const char **texts[] = {&m->message_id,   &m->creation,   &m->folder,     &m->subject,
                             &m->body,         &m->item_class, &m->from_name,  &m->from_number,
-                            &m->from_address, &m->audio_path, &m->audio_name, &m->audio_type};
+                            &m->from_address, &m->reference,  &m->audio_path, &m->audio_name,
+                            &m->audio_type};
     enum { TEXTS = sizeof(texts) / sizeof(texts[0]) };
     size_t size = 1, at = 0;
     for (size_t i = 0; i < TEXTS; i++)

@@ -97,12 +97,13 @@ static void end(struct opening *opening, const struct err *err)
 
     log_debug(&ctx, "stream ended: %s", err->kind == ERR_OK ? "its time is over" : err->text);
     opening_leave(opening);
-    stream->fn(REMOTE_STREAM_ENDED, NULL, &copy, stream->arg);
+    stream->fn(REMOTE_STREAM_ENDED, NULL, NULL, &copy, stream->arg);
 }
 
 /* ---- what arrives ---- */
 
-static bool say(struct opening *opening, enum remote_stream_word word, const char *subscription)
+static bool say(struct opening *opening, enum remote_stream_word word, const char *subscription,
+                const struct remote_where *where)
 {
     struct ews_stream *stream = opening->stream;
     struct err none;
@@ -110,13 +111,20 @@ static bool say(struct opening *opening, enum remote_stream_word word, const cha
     if (!stream)
         return false;
     err_clear(&none);
-    stream->fn(word, subscription, &none, stream->arg);
+    stream->fn(word, subscription, where, &none, stream->arg);
     return opening->stream != NULL;
 }
 
-static bool on_subscription(const char *subscription, bool lost, void *arg)
+static bool on_subscription(const char *subscription, enum response_stream_word word,
+                            const struct remote_where *where, void *arg)
 {
-    return say(arg, lost ? REMOTE_STREAM_LOST : REMOTE_STREAM_CHANGED, subscription);
+    static const enum remote_stream_word words[] = {
+        [STREAMED_CHANGE] = REMOTE_STREAM_CHANGED,
+        [STREAMED_FOLDERS] = REMOTE_STREAM_FOLDERS,
+        [STREAMED_LOSS] = REMOTE_STREAM_LOST,
+    };
+
+    return say(arg, words[word], subscription, where);
 }
 
 static bool on_envelope(const struct xml_node *root, void *arg)
@@ -129,7 +137,7 @@ static bool on_envelope(const struct xml_node *root, void *arg)
     if (!opening->said_open && !xml_find(root, EWS_NS_SOAP, "Fault") &&
         strcmp(xml_text(xml_find(root, EWS_NS_MESSAGES, "ResponseCode")), "NoError") == 0) {
         opening->said_open = true;
-        if (!say(opening, REMOTE_STREAM_OPEN, NULL))
+        if (!say(opening, REMOTE_STREAM_OPEN, NULL, NULL))
             return false;
     }
     bool ok = response_stream(root, on_subscription, opening, &closed, &lost, &err);

@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 #include <string.h>
 
+#include "base/id.h"
 #include "ews/ews_names.h"
 
 enum {
@@ -158,6 +159,11 @@ void mime_begin(struct buf *out, const struct remote_new *message)
     buf_add_str(out, "MIME-Version: 1.0\r\n");
     date_header(out, message->received);
     buf_printf(out, "Message-ID: <%s@" EWS_MESSAGE_ID_DOMAIN ">\r\n", message->message_id);
+    if (id_valid(message->reference))
+        buf_printf(out,
+                   "In-Reply-To: <%s@" EWS_MESSAGE_ID_DOMAIN ">\r\n"
+                   "References: <%s@" EWS_MESSAGE_ID_DOMAIN ">\r\n",
+                   message->reference, message->reference);
     header(out, "Subject", message->subject);
     from_header(out, message);
     if (message->urgent)

@@ -32,6 +32,74 @@ static bool is_event(const char *name)
     return len > strlen("Event") && strcmp(name + len - strlen("Event"), "Event") == 0;
 }
 
+bool notification_is_of_folders(const struct xml_node *event)
+{
+    static const char *const names[] = {"CreatedEvent", "DeletedEvent", "MovedEvent",
+                                        "CopiedEvent"};
+
+    if (!xml_child(event, EWS_NS_TYPES, "FolderId"))
+        return false;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(event->name, names[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool take_folder(const struct xml_node *event, const char *name, char *folder)
+{
+    const char *id = xml_attr(xml_child(event, EWS_NS_TYPES, name), "Id");
+
+    return id && take_id(id, folder);
+}
+
+/* In which folder something changed, as the event of it or of an item in it says. False: it
+ * does not say. */
+static bool read_spot(const struct xml_node *event, struct remote_spot *spot)
+{
+    bool of_folder = xml_child(event, EWS_NS_TYPES, "FolderId") != NULL;
+
+    spot->from[0] = '\0';
+    return take_folder(event, of_folder ? "FolderId" : "ParentFolderId", spot->folder) &&
+           (strcmp(event->name, "MovedEvent") != 0 ||
+            take_folder(event, "OldParentFolderId", spot->from));
+}
+
+static bool is_false(const char *text)
+{
+    return text[0] == '\0' || strcmp(text, "false") == 0 || strcmp(text, "0") == 0;
+}
+
+/* False: there is no room for one more. */
+static bool add_spot(struct remote_where *where, const struct remote_spot *spot)
+{
+    for (int i = 0; i < where->count; i++) {
+        if (strcmp(where->spots[i].folder, spot->folder) == 0 &&
+            strcmp(where->spots[i].from, spot->from) == 0)
+            return true;
+    }
+    if (where->count == LIMIT_SPOTS)
+        return false;
+    where->spots[where->count++] = *spot;
+    return true;
+}
+
+void notification_where(const struct xml_node *notification, struct remote_where *where)
+{
+    bool known = is_false(xml_child_text(notification, EWS_NS_TYPES, "MoreEvents"));
+    struct remote_spot spot;
+
+    where->count = 0;
+    for (const struct xml_node *event = notification->first_child; event && known;
+         event = event->next) {
+        if (!is_event(event->name) || strcmp(event->name, "StatusEvent") == 0)
+            continue;
+        known = read_spot(event, &spot) && add_spot(where, &spot);
+    }
+    if (!known)
+        where->count = 0;
+}
+
 static void count_events(const struct xml_node *node, struct notification *out)
 {
     int status = 0;
@@ -40,6 +108,7 @@ static void count_events(const struct xml_node *node, struct notification *out)
             continue;
         out->events++;
         status += strcmp(child->name, "StatusEvent") == 0;
+        out->folders = out->folders || notification_is_of_folders(child);
     }
     out->status_only = out->events > 0 && status == out->events;
 }
@@ -79,6 +148,7 @@ static bool read_message(const struct xml_node *message, struct notification *ou
                  out->subscription))
         return nonsense(err, "the SubscriptionId is missing or too long");
     count_events(notification, out);
+    notification_where(notification, &out->where);
     return true;
 }
 

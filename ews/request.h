@@ -36,15 +36,21 @@ struct body *request_create(const struct soap_header *header, const struct remot
                             enum request_way way, struct err *err);
 void request_update(struct buf *out, const struct soap_header *header, const char *item,
                     const char *version, const struct remote_fields *fields);
+/* The body; with drop_audio also the property that names the recordings. */
+void request_rewrite(struct buf *out, const struct soap_header *header, const char *item,
+                     const char *version, const struct remote_content *content);
 void request_move(struct buf *out, const struct soap_header *header, const char *item,
                   const char *folder);
 void request_delete(struct buf *out, const struct soap_header *header, const char *item);
-/* What to tell of an item: its state as in request_sync_items, or its attachments. */
-enum request_shape { REQUEST_STATE, REQUEST_ATTACHMENTS };
+/* What to tell of an item: its state as in request_sync_items, its attachments, or all that a
+ * person who composed it can have said. */
+enum request_shape { REQUEST_STATE, REQUEST_ATTACHMENTS, REQUEST_COMPOSED };
 void request_get_item(struct buf *out, const struct soap_header *header, const char *item,
                       enum request_shape shape);
 void request_get_attachment(struct buf *out, const struct soap_header *header,
                             const char *attachment);
+void request_delete_attachment(struct buf *out, const struct soap_header *header,
+                               const char *attachment);
 void request_subscribe(struct buf *out, const struct soap_header *header, const char *url,
                        int status_minutes, const char *const *folders, size_t count);
 /* A subscription that is heard over a stream. */

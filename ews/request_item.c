@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/id.h"
 #include "ews/ews_names.h"
 #include "ews/mime.h"
 #include "ews/request.h"
@@ -27,14 +28,19 @@ static void subject_element(struct xml_writer *writer, const char *subject)
     xml_close(writer);
 }
 
-static void tagged(struct xml_writer *writer, const char *tag, const char *type,
-                   const char *value)
+static void tag_uri(struct xml_writer *writer, const char *tag, const char *type)
 {
-    xml_open(writer, "t:ExtendedProperty");
     xml_open(writer, "t:ExtendedFieldURI");
     xml_attribute(writer, "PropertyTag", tag);
     xml_attribute(writer, "PropertyType", type);
     xml_close(writer);
+}
+
+static void tagged(struct xml_writer *writer, const char *tag, const char *type,
+                   const char *value)
+{
+    xml_open(writer, "t:ExtendedProperty");
+    tag_uri(writer, tag, type);
     xml_element(writer, "t:Value", value);
     xml_close(writer);
 }
@@ -47,24 +53,32 @@ static void named(struct xml_writer *writer, const char *name, const char *value
     xml_close(writer);
 }
 
+/* [MS-OXOUM] 2.2.5. Only on what is played: elsewhere the tags mean other things. */
 static void voice_properties(struct xml_writer *writer, const struct remote_new *message)
 {
-    char when[CLOCK_TEXT_MAX], seconds[24];
-    clock_format(message->received, when);
-    tagged(writer, EWS_TAG_FLAGS, "Integer", message->read ? "1" : "0");
-    tagged(writer, EWS_TAG_DELIVERY_TIME, "SystemTime", when);
-    tagged(writer, EWS_TAG_SUBMIT_TIME, "SystemTime", when);
+    char seconds[24];
+    if (!message->audio_path)
+        return;
     if (message->duration_ms > 0) {
-        snprintf(seconds, sizeof(seconds), "%lld",
-                 (long long)(message->duration_ms + 500) / 1000);
+        long long whole = (message->duration_ms + 500) / 1000;
+        snprintf(seconds, sizeof(seconds), "%lld", whole > 0 ? whole : 1);
         tagged(writer, EWS_TAG_VOICE_DURATION, "Integer", seconds);
     }
     if (*message->from_number)
         tagged(writer, EWS_TAG_VOICE_NUMBER, "String", message->from_number);
     if (*message->from_name)
         tagged(writer, EWS_TAG_VOICE_NAME, "String", message->from_name);
-    if (message->audio_path)
-        tagged(writer, EWS_TAG_ATTACHMENT_ORDER, "String", message->audio_name);
+    tagged(writer, EWS_TAG_ATTACHMENT_ORDER, "String", message->audio_name);
+}
+
+static void properties(struct xml_writer *writer, const struct remote_new *message)
+{
+    char when[CLOCK_TEXT_MAX];
+    clock_format(message->received, when);
+    tagged(writer, EWS_TAG_FLAGS, "Integer", message->read ? "1" : "0");
+    tagged(writer, EWS_TAG_DELIVERY_TIME, "SystemTime", when);
+    tagged(writer, EWS_TAG_SUBMIT_TIME, "SystemTime", when);
+    voice_properties(writer, message);
     named(writer, EWS_NAME_MESSAGE_ID, message->message_id);
     named(writer, EWS_NAME_CREATION, message->creation);
 }
@@ -101,32 +115,44 @@ static void class_and_subject(struct xml_writer *writer, const struct remote_new
     xml_element(writer, "t:Sensitivity", message->private ? "Private" : "Normal");
 }
 
-static void text_body(struct xml_writer *writer, const struct remote_new *message)
+static void text_body(struct xml_writer *writer, const char *text)
 {
     xml_open(writer, "t:Body");
     xml_attribute(writer, "BodyType", "Text");
-    xml_content(writer, message->body);
+    xml_content(writer, text);
     xml_close(writer);
 }
 
-static void internet_id(struct xml_writer *writer, const struct remote_new *message)
+/* As a mail program names the message with this id. */
+static void internet_id(struct xml_writer *writer, const char *element, const char *message_id)
 {
     char id[LIMIT_UUID + sizeof(EWS_MESSAGE_ID_DOMAIN) + 8];
-    snprintf(id, sizeof(id), "<%s@" EWS_MESSAGE_ID_DOMAIN ">", message->message_id);
-    xml_element(writer, "t:InternetMessageId", id);
+    snprintf(id, sizeof(id), "<%s@" EWS_MESSAGE_ID_DOMAIN ">", message_id);
+    xml_element(writer, element, id);
 }
 
-/* What stands behind the attachments; in_mime: the sender and the id stand in the MIME. */
+static void reference(struct xml_writer *writer, const char *element,
+                      const struct remote_new *message)
+{
+    if (id_valid(message->reference))
+        internet_id(writer, element, message->reference);
+}
+
+/* What stands behind the attachments; in_mime: the sender and the ids stand in the MIME. */
 static void create_end(struct xml_writer *writer, const struct remote_new *message,
                        bool in_mime)
 {
     xml_element(writer, "t:Importance", message->urgent ? "High" : "Normal");
-    voice_properties(writer, message);
+    if (!in_mime)
+        reference(writer, "t:InReplyTo", message);
+    properties(writer, message);
     if (*message->from_address && !in_mime)
         sender(writer, message);
     if (!in_mime)
-        internet_id(writer, message);
+        internet_id(writer, "t:InternetMessageId", message->message_id);
     xml_element(writer, "t:IsRead", message->read ? "true" : "false");
+    if (!in_mime)
+        reference(writer, "t:References", message);
     soap_end(writer);
 }
 
@@ -149,7 +175,7 @@ static void create_without_audio(struct body *body, const struct soap_header *he
     buf_init(&text, LIMIT_REQUEST_BYTES);
     create_begin(&writer, &text, header, message);
     class_and_subject(&writer, message);
-    text_body(&writer, message);
+    text_body(&writer, message->body);
     create_end(&writer, message, false);
     body_add_text(body, &text);
 }
@@ -163,7 +189,7 @@ static void create_inline(struct body *body, const struct soap_header *header,
     buf_init(&after, LIMIT_REQUEST_BYTES);
     create_begin(&writer, &before, header, message);
     class_and_subject(&writer, message);
-    text_body(&writer, message);
+    text_body(&writer, message->body);
     attachment_begin(&writer, message);
     writer.out = &after;
     xml_close(&writer); /* Content */
@@ -229,19 +255,27 @@ static void close_change(struct xml_writer *writer)
     xml_close(writer);
 }
 
+/* Ends inside the open Updates. */
+static void update_begin(struct xml_writer *writer, struct buf *out,
+                         const struct soap_header *header, const char *item,
+                         const char *version)
+{
+    soap_begin(writer, out, header);
+    xml_open(writer, "m:UpdateItem");
+    xml_attribute(writer, "MessageDisposition", "SaveOnly");
+    xml_attribute(writer, "ConflictResolution", "AlwaysOverwrite");
+    xml_attribute(writer, "SuppressReadReceipts", "true");
+    xml_open(writer, "m:ItemChanges");
+    xml_open(writer, "t:ItemChange");
+    request_id(writer, "t:ItemId", item, version);
+    xml_open(writer, "t:Updates");
+}
+
 void request_update(struct buf *out, const struct soap_header *header, const char *item,
                     const char *version, const struct remote_fields *fields)
 {
     struct xml_writer writer;
-    soap_begin(&writer, out, header);
-    xml_open(&writer, "m:UpdateItem");
-    xml_attribute(&writer, "MessageDisposition", "SaveOnly");
-    xml_attribute(&writer, "ConflictResolution", "AlwaysOverwrite");
-    xml_attribute(&writer, "SuppressReadReceipts", "true");
-    xml_open(&writer, "m:ItemChanges");
-    xml_open(&writer, "t:ItemChange");
-    request_id(&writer, "t:ItemId", item, version);
-    xml_open(&writer, "t:Updates");
+    update_begin(&writer, out, header, item, version);
     if (fields->set_subject) {
         open_change(&writer, "item:Subject");
         subject_element(&writer, fields->subject);
@@ -256,6 +290,32 @@ void request_update(struct buf *out, const struct soap_header *header, const cha
         open_change(&writer, "message:IsRead");
         xml_element(&writer, "t:IsRead", fields->read ? "true" : "false");
         close_change(&writer);
+    }
+    soap_end(&writer);
+}
+
+/* Outlook's player comes with the class and goes by the property: without them, it looks for
+ * nothing. */
+void request_rewrite(struct buf *out, const struct soap_header *header, const char *item,
+                     const char *version, const struct remote_content *content)
+{
+    struct xml_writer writer;
+    update_begin(&writer, out, header, item, version);
+    if (content->item_class) {
+        open_change(&writer, "item:ItemClass");
+        xml_element(&writer, "t:ItemClass", content->item_class);
+        close_change(&writer);
+    }
+    open_change(&writer, "item:Body");
+    text_body(&writer, content->body);
+    close_change(&writer);
+    if (content->drop_audio) {
+        open_change(&writer, "item:ItemClass");
+        xml_element(&writer, "t:ItemClass", EWS_PLAIN_CLASS);
+        close_change(&writer);
+        xml_open(&writer, "t:DeleteItemField");
+        tag_uri(&writer, EWS_TAG_ATTACHMENT_ORDER, "String");
+        xml_close(&writer);
     }
     soap_end(&writer);
 }
@@ -298,16 +358,50 @@ static void attachment_shape(struct xml_writer *writer)
     xml_close(writer);
 }
 
+static void composed_shape(struct xml_writer *writer)
+{
+    static const char *const fields[] = {
+        "item:Attachments",
+        "item:Subject",
+        "item:Sensitivity",
+        "item:Body",
+        "item:Importance",
+        "item:InReplyTo",
+        "item:DateTimeCreated",
+        "item:DateTimeReceived",
+        "message:Sender",
+        "message:ToRecipients",
+        "message:CcRecipients",
+        "message:BccRecipients",
+        "message:IsReadReceiptRequested",
+        "message:IsDeliveryReceiptRequested",
+        "message:From",
+        "message:References",
+    };
+    xml_open(writer, "m:ItemShape");
+    xml_element(writer, "t:BaseShape", "IdOnly");
+    xml_element(writer, "t:BodyType", "Text");
+    xml_open(writer, "t:AdditionalProperties");
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+        request_field(writer, fields[i]);
+    tag_uri(writer, EWS_TAG_VOICE_NUMBER, "String");
+    tag_uri(writer, EWS_TAG_VOICE_NAME, "String");
+    xml_close(writer);
+    xml_close(writer);
+}
+
 void request_get_item(struct buf *out, const struct soap_header *header, const char *item,
                       enum request_shape shape)
 {
+    static void (*const shapes[])(struct xml_writer *) = {
+        [REQUEST_STATE] = request_state_shape,
+        [REQUEST_ATTACHMENTS] = attachment_shape,
+        [REQUEST_COMPOSED] = composed_shape,
+    };
     struct xml_writer writer;
     soap_begin(&writer, out, header);
     xml_open(&writer, "m:GetItem");
-    if (shape == REQUEST_STATE)
-        request_state_shape(&writer);
-    else
-        attachment_shape(&writer);
+    shapes[shape](&writer);
     xml_open(&writer, "m:ItemIds");
     request_id(&writer, "t:ItemId", item, NULL);
     soap_end(&writer);
@@ -319,6 +413,17 @@ void request_get_attachment(struct buf *out, const struct soap_header *header,
     struct xml_writer writer;
     soap_begin(&writer, out, header);
     xml_open(&writer, "m:GetAttachment");
+    xml_open(&writer, "m:AttachmentIds");
+    request_id(&writer, "t:AttachmentId", attachment, NULL);
+    soap_end(&writer);
+}
+
+void request_delete_attachment(struct buf *out, const struct soap_header *header,
+                               const char *attachment)
+{
+    struct xml_writer writer;
+    soap_begin(&writer, out, header);
+    xml_open(&writer, "m:DeleteAttachment");
     xml_open(&writer, "m:AttachmentIds");
     request_id(&writer, "t:AttachmentId", attachment, NULL);
     soap_end(&writer);

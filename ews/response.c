@@ -238,3 +238,17 @@ bool response_attachments(const struct xml_node *root, const char **audio, int *
     }
     return true;
 }
+
+bool response_root_item(const struct xml_node *root, const char **version, struct err *err)
+{
+    const struct xml_node *message;
+    *version = "";
+    if (!response_only_message(root, "DeleteAttachmentResponse", &message, err))
+        return false;
+    const struct xml_node *item = xml_child(message, EWS_NS_MESSAGES, "RootItemId");
+    const char *key = xml_attr(item, "RootItemChangeKey");
+    if (key && strlen(key) >= LIMIT_REMOTE_ID)
+        return soap_nonsense(err, "a version that is too long");
+    *version = key ? key : "";
+    return true;
+}

@@ -25,6 +25,9 @@ bool response_get_folders(const struct xml_node *root, const enum remote_place *
 bool response_find_folders(const struct xml_node *root, enum remote_place place, long offset,
                            struct response_folders *folders, long *next, struct err *err);
 
+/* At the end of the list: the Voice Outbox, which was found with other requests. */
+bool response_add_outbox(struct response_folders *folders, const char *id, struct err *err);
+
 /* SyncFolderItems, GetItem. page->changes is allocated: response_page_clear. */
 bool response_sync_items(const struct xml_node *root, struct remote_page *page,
                          struct err *err);
@@ -44,5 +47,7 @@ bool response_subscribe(const struct xml_node *root, const char **subscription,
  * how many attachments of any kind. */
 bool response_attachments(const struct xml_node *root, const char **audio, int *total,
                           struct err *err);
+/* DeleteAttachment: the version that the item has now; "" when the answer does not say. */
+bool response_root_item(const struct xml_node *root, const char **version, struct err *err);
 
 #endif

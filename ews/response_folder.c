@@ -46,20 +46,15 @@ static bool grow(struct response_folders *folders, struct err *err)
     return true;
 }
 
-static bool append(struct response_folders *folders, const struct xml_node *node,
-                   enum remote_place place, bool is_root, struct err *err)
+/* The texts of `told` are copied. */
+static bool add(struct response_folders *folders, const struct remote_folder *told,
+                struct err *err)
 {
-    const char *id = xml_attr(xml_child(node, EWS_NS_TYPES, "FolderId"), "Id");
-    if (!id || !*id || strlen(id) >= LIMIT_REMOTE_ID)
-        return soap_nonsense(err, "a folder has no id");
     if (!grow(folders, err))
         return false;
-    struct remote_folder folder = {
-        .id = strdup(id),
-        .name = strdup(xml_child_text(node, EWS_NS_TYPES, "DisplayName")),
-        .place = place,
-        .root = is_root,
-    };
+    struct remote_folder folder = *told;
+    folder.id = strdup(told->id);
+    folder.name = strdup(told->name);
     if (!folder.id || !folder.name) {
         free((void *)folder.id);
         free((void *)folder.name);
@@ -67,6 +62,28 @@ static bool append(struct response_folders *folders, const struct xml_node *node
     }
     folders->list[folders->count++] = folder;
     return true;
+}
+
+static bool append(struct response_folders *folders, const struct xml_node *node,
+                   enum remote_place place, bool is_root, struct err *err)
+{
+    const char *id = xml_attr(xml_child(node, EWS_NS_TYPES, "FolderId"), "Id");
+    if (!id || !*id || strlen(id) >= LIMIT_REMOTE_ID)
+        return soap_nonsense(err, "a folder has no id");
+    const struct remote_folder folder = {
+        .id = id,
+        .name = xml_child_text(node, EWS_NS_TYPES, "DisplayName"),
+        .place = place,
+        .root = is_root,
+    };
+    return add(folders, &folder, err);
+}
+
+bool response_add_outbox(struct response_folders *folders, const char *id, struct err *err)
+{
+    const struct remote_folder folder = {
+        .id = id, .name = EWS_VOICE_OUTBOX, .place = REMOTE_OUTBOX, .root = true};
+    return add(folders, &folder, err);
 }
 
 static bool may_be_missing(enum remote_place place, const struct err *err)

@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "ews/ews_names.h"
+#include "ews/notification.h"
 #include "ews/soap.h"
 
 struct reading {
@@ -17,22 +18,41 @@ static bool is_id(const char *text)
     return *text && strlen(text) < LIMIT_REMOTE_ID;
 }
 
-static bool tell(struct reading *reading, const char *subscription, bool lost)
+static bool tell(struct reading *reading, const char *subscription,
+                 enum response_stream_word word, const struct remote_where *where)
 {
-    reading->stopped = reading->stopped || !reading->fn(subscription, lost, reading->arg);
+    reading->stopped =
+        reading->stopped || !reading->fn(subscription, word, where, reading->arg);
     return !reading->stopped;
 }
 
-/* Something besides signs of life? */
-static bool has_event(const struct xml_node *notification)
+/* Something besides signs of life? And was it of folders? */
+static bool has_event(const struct xml_node *notification, bool *folders)
 {
+    bool any = false;
+
+    *folders = false;
     for (const struct xml_node *n = notification->first_child; n; n = n->next) {
         size_t len = strlen(n->name);
-        if (len > 5 && strcmp(n->name + len - 5, "Event") == 0 &&
-            strcmp(n->name, "StatusEvent") != 0)
-            return true;
+        any = any || (len > 5 && strcmp(n->name + len - 5, "Event") == 0 &&
+                      strcmp(n->name, "StatusEvent") != 0);
+        *folders = *folders || notification_is_of_folders(n);
     }
-    return false;
+    return any;
+}
+
+static bool read_notification(struct reading *reading, const char *id,
+                              const struct xml_node *notification)
+{
+    struct remote_where where;
+    bool folders;
+
+    if (!has_event(notification, &folders))
+        return true;
+    if (folders)
+        return tell(reading, id, STREAMED_FOLDERS, NULL);
+    notification_where(notification, &where);
+    return tell(reading, id, STREAMED_CHANGE, &where);
 }
 
 static bool read_notifications(struct reading *reading, const struct xml_node *message,
@@ -46,7 +66,7 @@ static bool read_notifications(struct reading *reading, const struct xml_node *m
         const char *id = xml_child_text(n, EWS_NS_TYPES, "SubscriptionId");
         if (!is_id(id))
             return soap_nonsense(err, "a notification has no subscription id");
-        if (has_event(n) && !tell(reading, id, false))
+        if (!read_notification(reading, id, n))
             return true;
     }
     return true;
@@ -60,7 +80,7 @@ static bool read_lost(struct reading *reading, const struct xml_node *message)
         if (strcmp(id->name, "SubscriptionId") != 0 || !is_id(xml_text(id)))
             continue;
         any = true;
-        if (!tell(reading, xml_text(id), true))
+        if (!tell(reading, xml_text(id), STREAMED_LOSS, NULL))
             break;
     }
     return any;

@@ -24,7 +24,8 @@ struct call {
     struct decision decision;
     char secret[ID_TOKEN_MAX];
     char mailbox[LIMIT_UUID];
-    int64_t delay_ms; /* of the mark */
+    int64_t delay_ms;  /* of the mark */
+    struct hint *hint; /* where it was; NULL: anywhere */
 };
 
 /* When a mailbox was marked last. */
@@ -147,6 +148,43 @@ static int64_t mark_delay(struct callback *callback, const char *mailbox)
     return since < TIME_MARK_MS ? TIME_MARK_MS - since : 0;
 }
 
+static bool add_spots(struct store *store, const char *mailbox,
+                      const struct remote_where *where, struct hint *hint, struct err *err)
+{
+    hint->anywhere = hint->anywhere || where->count == 0;
+    for (int i = 0; i < where->count; i++) {
+        const struct remote_spot *spot = &where->spots[i];
+        if (!hint_add(store, mailbox, hint, spot->folder, spot->from, err))
+            return false;
+    }
+    return true;
+}
+
+/* Where the notifications say that it was; anywhere when that cannot be told. */
+static void locate(struct callback *callback, size_t count, struct call *call)
+{
+    struct store *store = callback->config.store;
+    struct hint *hint = calloc(1, sizeof *hint);
+    struct err err = {0};
+
+    for (size_t i = 0; hint && i < count && !hint->anywhere; i++) {
+        const struct notification *note = &callback->notes[i];
+        if (!note->status_only && !add_spots(store, call->mailbox, &note->where, hint, &err))
+            hint->anywhere = true;
+    }
+    call->hint = hint;
+}
+
+static bool is_wished(struct store *store, const struct call *call, bool *wished,
+                      struct err *err)
+{
+    int64_t delay_ms = call->delay_ms + MARK_SLACK_MS;
+
+    if (call->decision.folders)
+        return queue_is_wished(store, call->mailbox, QUEUE_FOLDERS, delay_ms, wished, err);
+    return queue_is_hinted(store, call->mailbox, call->hint, delay_ms, wished, err);
+}
+
 /* What is written down already is not written again. */
 static void leave_out(struct callback *callback, struct call *call, const struct watch *watch)
 {
@@ -162,9 +200,14 @@ static void leave_out(struct callback *callback, struct call *call, const struct
         return;
     call->delay_ms = mark_delay(callback, call->mailbox);
     /* What cannot be read may still be written; if not, that is reported. */
-    if (queue_is_wished(store, call->mailbox, QUEUE_NOTIFICATION,
-                        call->delay_ms + MARK_SLACK_MS, &wished, &err))
+    if (is_wished(store, call, &wished, &err))
         decision->mark = !wished;
+}
+
+static void forget_place(struct call *call)
+{
+    free(call->hint);
+    call->hint = NULL;
 }
 
 static void examine(struct callback *callback, struct call *call)
@@ -182,7 +225,11 @@ static void examine(struct callback *callback, struct call *call)
             count > 0;
         decide_compare(callback->notes, count, watch.subscription, &facts);
         call->decision = decide_callback(&facts);
+        if (call->decision.mark && !call->decision.folders)
+            locate(callback, count, call);
         leave_out(callback, call, &watch);
+        if (!call->decision.mark)
+            forget_place(call);
     }
 }
 
@@ -193,13 +240,19 @@ static bool writes(const struct call *call)
     return call->decision.heard || call->decision.mark || call->decision.end;
 }
 
+static bool mark(struct store *store, const struct call *call, struct err *err)
+{
+    if (call->decision.folders)
+        return queue_push(store, call->mailbox, QUEUE_FOLDERS, call->delay_ms, err);
+    return queue_push_hint(store, call->mailbox, call->hint, call->delay_ms, err);
+}
+
 static bool record_call(struct store *store, const struct call *call, struct err *err)
 {
     const struct decision *decision = &call->decision;
 
     return (!decision->heard || watch_heard(store, call->secret, err)) &&
-           (!decision->mark ||
-            queue_push(store, call->mailbox, QUEUE_NOTIFICATION, call->delay_ms, err)) &&
+           (!decision->mark || mark(store, call, err)) &&
            (!decision->end || watch_end(store, call->mailbox, call->secret, err));
 }
 
@@ -317,8 +370,10 @@ static void end_turn(void *arg)
     record(callback);
     crash_point("callback.recorded");
     count(callback, "calls", (long)callback->call_count);
-    for (size_t i = 0; i < callback->call_count; i++)
+    for (size_t i = 0; i < callback->call_count; i++) {
+        forget_place(&callback->calls[i]);
         answer(callback, &callback->calls[i]);
+    }
     callback->call_count = 0;
 }
 

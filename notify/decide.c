@@ -32,10 +32,16 @@ struct decision decide_callback(const struct decide_facts *facts)
         return only(DECIDE_BAD_BODY);
     if (!facts->matches)
         return only(DECIDE_UNSUBSCRIBE);
+    /* What happened to folders since it was lost is not known. */
     if (facts->lost)
-        return (struct decision){
-            .answer = DECIDE_UNSUBSCRIBE, .heard = true, .mark = true, .end = true};
-    return (struct decision){.answer = DECIDE_OK, .heard = true, .mark = !facts->status_only};
+        return (struct decision){.answer = DECIDE_UNSUBSCRIBE,
+                                 .heard = true,
+                                 .mark = true,
+                                 .folders = true,
+                                 .end = true};
+    bool mark = !facts->status_only;
+    return (struct decision){
+        .answer = DECIDE_OK, .heard = true, .mark = mark, .folders = mark && facts->folders};
 }
 
 /* An error may come without its subscription's id; then the secret alone says whose it is. */
@@ -48,7 +54,7 @@ static bool is_of(const struct notification *note, const char *recorded)
 void decide_compare(const struct notification *notes, size_t count, const char *recorded,
                     struct decide_facts *facts)
 {
-    facts->matches = facts->lost = false;
+    facts->matches = facts->lost = facts->folders = false;
     facts->status_only = true;
     for (size_t i = 0; i < count; i++) {
         if (!is_of(&notes[i], recorded))
@@ -56,5 +62,6 @@ void decide_compare(const struct notification *notes, size_t count, const char *
         facts->matches = true;
         facts->status_only = facts->status_only && notes[i].status_only;
         facts->lost = facts->lost || notes[i].lost;
+        facts->folders = facts->folders || notes[i].folders;
     }
 }

@@ -34,13 +34,15 @@ struct decide_facts {
     bool matches;     /* of this watch's subscription, or that is not recorded yet */
     bool status_only; /* a sign of life and nothing else */
     bool lost;        /* the subscription is gone on the other side */
+    bool folders;     /* folders were made, moved or removed */
 };
 
 struct decision {
     enum decide_answer answer;
-    bool heard; /* note that the watch was heard */
-    bool mark;  /* push the mailbox */
-    bool end;   /* end the watch, so that mailbox-sync subscribes anew */
+    bool heard;   /* note that the watch was heard */
+    bool mark;    /* push the mailbox */
+    bool folders; /* ... so that its folders are listed */
+    bool end;     /* end the watch, so that mailbox-sync subscribes anew */
 };
 
 /* Does the header decide? Then no body is taken: strangers cost neither memory nor a parse.
@@ -49,8 +51,8 @@ bool decide_unheard(const struct decide_facts *facts, struct decision *out);
 
 struct decision decide_callback(const struct decide_facts *facts);
 
-/* Fill matches, status_only and lost from the notifications that came and the subscription that
- * is recorded ("": the answer to Subscribe is not stored yet). */
+/* Fill matches, status_only, lost and folders from the notifications that came and the
+ * subscription that is recorded ("": the answer to Subscribe is not stored yet). */
 void decide_compare(const struct notification *notes, size_t count, const char *recorded,
                     struct decide_facts *facts);
 

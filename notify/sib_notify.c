@@ -218,7 +218,8 @@ static bool open_store(struct program *program, struct err *err)
 {
     const struct config_node *node = &program->config->node;
     const struct store_options options = {.state_dir = node->state_dir,
-                                          .node = node->identity == CONFIG_PUBLISHER ? 1 : 2};
+                                          .node = node->identity == CONFIG_PUBLISHER ? 1 : 2,
+                                          .server = node->name};
 
     program->store = store_open(&options, err);
     return program->store != NULL;

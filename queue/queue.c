@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/bug.h"
 #include "store/db.h"
 
 enum {
@@ -11,8 +12,13 @@ enum {
 };
 
 static const char *const reason_names[] = {
-    [QUEUE_CHANGE] = "change", [QUEUE_RESYNC] = "resync", [QUEUE_NOTIFICATION] = "notification",
-    [QUEUE_RETRY] = "retry",   [QUEUE_SWEEP] = "sweep",   [QUEUE_SET_ASIDE] = "set-aside",
+    [QUEUE_CHANGE] = "change",
+    [QUEUE_RESYNC] = "resync",
+    [QUEUE_NOTIFICATION] = "notification",
+    [QUEUE_FOLDERS] = "folders",
+    [QUEUE_RETRY] = "retry",
+    [QUEUE_SWEEP] = "sweep",
+    [QUEUE_SET_ASIDE] = "set-aside",
 };
 
 static_assert(sizeof reason_names / sizeof reason_names[0] == QUEUE_REASONS,
@@ -53,12 +59,26 @@ int64_t queue_back_off(int attempts, struct rng *rng)
     return rng_jitter(rng, wait_ms, BACK_OFF_JITTER_PERCENT);
 }
 
-bool queue_push(struct store *store, const char *mailbox, enum queue_reason reason,
-                int64_t delay_ms, struct err *err)
+/* Is a run over this mailbox under way? */
+static bool is_claimed(struct store *store, const char *mailbox, struct err *err)
+{
+    bool found;
+    sqlite3_stmt *stmt =
+        db_one(store, err, &found, "SELECT 1 FROM queue WHERE mailbox = ? AND +owner != ''",
+               "s", mailbox);
+
+    db_end(stmt);
+    return found;
+}
+
+static bool push(struct store *store, const char *mailbox, enum queue_reason reason,
+                 int64_t delay_ms, struct err *err)
 {
     int64_t now_ms = store_now(store).ms;
 
     assert(reason < QUEUE_SET_ASIDE);
+    if (bug(mark_lost_in_run) && is_claimed(store, mailbox, err))
+        return true;
     /* The due time of a claimed row is spent: the first push during the claim sets it anew. */
     return db_run(
         store, err,
@@ -70,8 +90,22 @@ bool queue_push(struct store *store, const char *mailbox, enum queue_reason reas
         "siii", mailbox, (int64_t)reason, now_ms + (delay_ms > 0 ? delay_ms : 0), now_ms);
 }
 
-bool queue_is_wished(struct store *store, const char *mailbox, enum queue_reason reason,
-                     int64_t delay_ms, bool *wished, struct err *err)
+bool queue_push(struct store *store, const char *mailbox, enum queue_reason reason,
+                int64_t delay_ms, struct err *err)
+{
+    return (reason != QUEUE_NOTIFICATION || hint_put(store, mailbox, NULL, err)) &&
+           push(store, mailbox, reason, delay_ms, err);
+}
+
+bool queue_push_hint(struct store *store, const char *mailbox, const struct hint *hint,
+                     int64_t delay_ms, struct err *err)
+{
+    return hint_put(store, mailbox, hint, err) &&
+           push(store, mailbox, QUEUE_NOTIFICATION, delay_ms, err);
+}
+
+static bool is_wished(struct store *store, const char *mailbox, enum queue_reason reason,
+                      int64_t delay_ms, bool *wished, struct err *err)
 {
     sqlite3_stmt *stmt = db_one(store, err, wished,
                                 "SELECT 1 FROM queue WHERE mailbox = ? AND reason = ?"
@@ -80,6 +114,21 @@ bool queue_is_wished(struct store *store, const char *mailbox, enum queue_reason
                                 store_now(store).ms + (delay_ms > 0 ? delay_ms : 0));
     db_end(stmt);
     return stmt != NULL;
+}
+
+bool queue_is_wished(struct store *store, const char *mailbox, enum queue_reason reason,
+                     int64_t delay_ms, bool *wished, struct err *err)
+{
+    if (reason == QUEUE_NOTIFICATION)
+        return queue_is_hinted(store, mailbox, NULL, delay_ms, wished, err);
+    return is_wished(store, mailbox, reason, delay_ms, wished, err);
+}
+
+bool queue_is_hinted(struct store *store, const char *mailbox, const struct hint *hint,
+                     int64_t delay_ms, bool *wished, struct err *err)
+{
+    return is_wished(store, mailbox, QUEUE_NOTIFICATION, delay_ms, wished, err) &&
+           (!*wished || hint_is_put(store, mailbox, hint, wished, err));
 }
 
 bool queue_not_before(struct store *store, const char *mailbox, int64_t until_ms,

@@ -10,6 +10,7 @@
 #define SIB_QUEUE_QUEUE_H
 
 #include "base/rng.h"
+#include "queue/hint.h"
 #include "store/store.h"
 
 /* In order of priority: a person is waiting first. */
@@ -17,6 +18,7 @@ enum queue_reason {
     QUEUE_CHANGE,       /* something changed here: a deposit, a key on the phone */
     QUEUE_RESYNC,       /* an administrator asked, and waits */
     QUEUE_NOTIFICATION, /* the other side says that something changed there */
+    QUEUE_FOLDERS,      /* ... and that it was a folder: which are there now? */
     QUEUE_RETRY,        /* the last run could not finish */
     QUEUE_SWEEP,        /* it is time to look anyway */
     QUEUE_SET_ASIDE,    /* not work: a message that was refused (message is set) */
@@ -39,17 +41,24 @@ struct queue_row {
 
 /* (tx) Wish a look at a mailbox in delay_ms. An existing row keeps the earlier due time; a row
  * that is claimed is marked so that the mailbox is looked at once more after the present run,
- * delay_ms from now at the soonest. Not for QUEUE_SET_ASIDE. */
+ * delay_ms from now at the soonest. Not for QUEUE_SET_ASIDE. QUEUE_NOTIFICATION: something
+ * changed there, anywhere. */
 bool queue_push(struct store *store, const char *mailbox, enum queue_reason reason,
                 int64_t delay_ms, struct err *err);
+/* (tx) QUEUE_NOTIFICATION, and where it was; NULL: anywhere. */
+bool queue_push_hint(struct store *store, const char *mailbox, const struct hint *hint,
+                     int64_t delay_ms, struct err *err);
 
 /* Would queue_push with the same words change nothing? What the caller knows then was before
  * the look that is wished already, also when that row is claimed the next moment. */
 bool queue_is_wished(struct store *store, const char *mailbox, enum queue_reason reason,
                      int64_t delay_ms, bool *wished, struct err *err);
+/* The same of queue_push_hint. */
+bool queue_is_hinted(struct store *store, const char *mailbox, const struct hint *hint,
+                     int64_t delay_ms, bool *wished, struct err *err);
 
 /* Who claims, and for whom. may: is there room for a mailbox of this [exchange] section (""
- * for those that name none)? It is asked once for each section that has rows and each reason;
+ * for those that name none)? It is asked once for each section that has rows;
  * NULL: always. However many rows a section has that may not be claimed, they cost nothing. */
 struct queue_claimer {
     const char *owner;
@@ -83,6 +92,11 @@ bool queue_again(struct store *store, const char *owner, const char *mailbox, in
  * as they were before, due in delay_ms at the soonest (0: as they were). */
 bool queue_give_back(struct store *store, const char *owner, const char *mailbox,
                      int64_t delay_ms, const char *error, struct err *err);
+
+/* (tx) One of the wishes was fulfilled (unless it was pushed again meanwhile); the other
+ * claimed rows are as they were before. */
+bool queue_done_one(struct store *store, const char *owner, const char *mailbox,
+                    enum queue_reason reason, struct err *err);
 
 /* (tx) Free what other owners claimed (they died): due now. For the start of a claimer; also
  * makes due now what was pushed before the calendar was set back. */

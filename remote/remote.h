@@ -36,14 +36,18 @@ enum remote_place {
     REMOTE_JUNK,
     REMOTE_DELETED, /* Deleted Items and folders below it */
     REMOTE_SENT,
+    REMOTE_OUTBOX, /* "Voice Outbox" below the Outbox: what people compose; mapped to nothing */
     REMOTE_PLACES,
 };
+
+/* What `folders` is to look for beside those that are always mapped. */
+enum { REMOTE_WITH_SENT = 1, REMOTE_WITH_OUTBOX = 2 };
 
 struct remote_folder {
     const char *id;
     const char *name;
     enum remote_place place;
-    bool root; /* the Inbox, Junk Email, Deleted Items, Sent Items themselves */
+    bool root; /* the Inbox, Junk Email, Deleted Items, Sent Items, Voice Outbox themselves */
 };
 
 struct remote_item {
@@ -83,6 +87,7 @@ struct remote_new {
     const char *item_class;
     const char *from_number, *from_name; /* "" when unknown */
     const char *from_address;            /* a mail address for the sender; "" : none */
+    const char *reference;               /* UUID of the message that it answers; "" : none */
     struct wall received;
     int64_t duration_ms;
     bool read, urgent, private;
@@ -99,12 +104,49 @@ struct remote_staged {
 /* The code of an ERR_GONE: what was staged is not there any more. */
 #define REMOTE_PUBLISHED "published"
 
+struct remote_attachment {
+    const char *id;   /* for `fetch` */
+    const char *name; /* as the sender called it: nothing that may be used as a path */
+    const char *type; /* "audio/wav", lower case, without parameters; "" : not told */
+    int64_t bytes;    /* as told, -1: not told; what comes may differ */
+    bool is_file;     /* false: a message or the like that cannot be fetched */
+};
+
+/* A message that a person composed: whole but for the bytes of its attachments. Texts are valid
+ * UTF-8 without control characters (the body: with line ends). */
+struct remote_composed {
+    const char *id, *version;
+    const char *from;      /* a mail address; "" : not told, it is the mailbox's owner */
+    const char *const *to; /* To, Cc and Bcc; an address that is not one of SMTP as it is */
+    size_t to_count;
+    const char *subject, *body;
+    bool urgent, private;
+    const char *reference; /* UUID of the message of ours that it answers; "" : none */
+    bool wants_delivery_receipt, wants_read_receipt;
+    const struct remote_attachment *attachments; /* but for pictures within the text */
+    size_t attachment_count;
+    struct wall created; /* 0: not told */
+    /* Of a message that we created: its caller, "" unknown, and when it came, 0: not told. */
+    const char *caller_number, *caller_name;
+    struct wall received;
+    /* "" : all is there. Else a sentence that says what of it is more than is taken in, and was
+     * left out above: it cannot be delivered as it is. */
+    const char *too_much;
+};
+
 /* Fields to set; only those whose set_ flag is true. */
 struct remote_fields {
     bool set_read, read;
     bool set_urgent, urgent;
     bool set_subject;
     const char *subject;
+};
+
+/* What an item says, once that is different from what it was created with. */
+struct remote_content {
+    const char *body;       /* plain text */
+    const char *item_class; /* NULL: as it is */
+    bool drop_audio;        /* it carries no recording any more */
 };
 
 struct remote_ref {
@@ -120,15 +162,27 @@ struct remote_watching {
     size_t count;
 };
 
-/* What a stream says. subscription: borrowed; err: with REMOTE_STREAM_ENDED. */
+/* Where something changed: the folders of items, and those that they were moved out of (""
+ * else). count 0: anywhere. */
+struct remote_where {
+    int count;
+    struct remote_spot {
+        char folder[LIMIT_REMOTE_ID], from[LIMIT_REMOTE_ID];
+    } spots[LIMIT_SPOTS];
+};
+
+/* What a stream says. subscription: borrowed; err: with REMOTE_STREAM_ENDED; where: borrowed,
+ * with REMOTE_STREAM_CHANGED, else NULL. */
 enum remote_stream_word {
     REMOTE_STREAM_OPEN,    /* its first word: from now on changes are heard */
     REMOTE_STREAM_CHANGED, /* in the mailbox of this subscription */
+    REMOTE_STREAM_FOLDERS, /* the same, and its folders are others now */
     REMOTE_STREAM_LOST,    /* this subscription is gone on the other side */
     REMOTE_STREAM_ENDED,   /* the last word of this opening; ERR_OK: at the end of its time */
 };
 typedef void remote_stream_fn(enum remote_stream_word word, const char *subscription,
-                              const struct err *err, void *arg);
+                              const struct remote_where *where, const struct err *err,
+                              void *arg);
 
 /* fn: never before open has returned, never after close. It may close, and open again when the
  * stream has ended, and it may free the stream. */
@@ -149,15 +203,18 @@ typedef void remote_folders_fn(const struct err *err, const struct remote_folder
                                size_t count, void *arg);
 typedef void remote_changes_fn(const struct err *err, const struct remote_page *page,
                                void *arg);
+typedef void remote_composed_fn(const struct err *err, const struct remote_composed *composed,
+                                void *arg);
 typedef void remote_ref_fn(const struct err *err, const struct remote_ref *ref, void *arg);
 typedef void remote_done_fn(const struct err *err, void *arg);
 typedef void remote_watch_fn(const struct err *err, const char *subscription, void *arg);
 
 struct remote_ops {
     /* The mapped folders: the Inbox and all below it, Junk Email, Deleted Items and all below
-     * it; Sent Items when asked. Roots first. */
-    struct remote_call *(*folders)(struct remote *, bool sent_items, remote_folders_fn *,
-                                   void *);
+     * it; `with`: of REMOTE_WITH_. Roots first, but for the Voice Outbox, which comes last. It
+     * is made when it is missing; when that is refused (no right to it) the list comes without
+     * it, and the log says why. */
+    struct remote_call *(*folders)(struct remote *, unsigned with, remote_folders_fn *, void *);
     /* One page of what changed in a folder since the token ("" : from the beginning, newest
      * first). A refused token ends with ERR_GONE and code "token". */
     struct remote_call *(*changes)(struct remote *, const char *folder, const char *token,
@@ -186,6 +243,11 @@ struct remote_ops {
     /* Set fields. version may be "" (whatever it is now). No receipt goes to the sender. */
     struct remote_call *(*set)(struct remote *, const char *item, const char *version,
                                const struct remote_fields *, remote_ref_fn *, void *);
+    /* Replace the body (and the class); with drop_audio remove every audio attachment before
+     * that, so that the notice in the body never stands beside a recording. Doing it twice does
+     * no harm, and finishes what was begun before. version as in set. */
+    struct remote_call *(*rewrite)(struct remote *, const char *item, const char *version,
+                                   const struct remote_content *, remote_ref_fn *, void *);
     /* Into another folder. The item gets a new id. */
     struct remote_call *(*move)(struct remote *, const char *item, const char *folder,
                                 remote_ref_fn *, void *);
@@ -193,9 +255,14 @@ struct remote_ops {
     struct remote_call *(*remove)(struct remote *, const char *item, remote_done_fn *, void *);
     /* One item's present state (ERR_GONE when it is not there). */
     struct remote_call *(*get)(struct remote *, const char *item, remote_changes_fn *, void *);
-    /* The first audio attachment into a file (whole, or no file). */
-    struct remote_call *(*fetch_audio)(struct remote *, const char *item, const char *path,
-                                       remote_done_fn *, void *);
+    /* One item, whole: that a person composed, or that we created (ERR_GONE: not there). */
+    struct remote_call *(*composed)(struct remote *, const char *item, remote_composed_fn *,
+                                    void *);
+    /* The bytes of an attachment that is a file into a file (whole, or no file). ERR_GONE: it
+     * is not there any more. ERR_REFUSED, ERR_WHEN_NEVER: it is none, or larger than
+     * LIMIT_AUDIO_BYTES. */
+    struct remote_call *(*fetch)(struct remote *, const char *attachment, const char *path,
+                                 remote_done_fn *, void *);
     /* Ask to be told about changes in these folders. The stream must outlive the call. */
     struct remote_call *(*watch)(struct remote *, const struct remote_watching *,
                                  remote_watch_fn *, void *);

@@ -25,7 +25,7 @@
 #include "role/services.h"
 #include "role/status_file.h"
 
-enum { COUNTERS_EVERY_MS = 5000, SERVICES_MAX = 2, ARGUMENTS_MAX = 6 };
+enum { COUNTERS_EVERY_MS = 5000, SERVICES_MAX = 3, ARGUMENTS_MAX = 6 };
 
 struct sibd {
     const char *config_path;
@@ -178,7 +178,7 @@ static void stop(void *arg)
 
 /* Our services' programs stand beside our own. */
 static bool add_service(struct sibd *sibd, const char *name, const char *program,
-                        struct err *err)
+                        unsigned run_when, struct err *err)
 {
     size_t i = sibd->service_count;
     char *path = sibd->programs[i];
@@ -195,7 +195,7 @@ static bool add_service(struct sibd *sibd, const char *name, const char *program
     memcpy(sibd->argv[i], argv, sizeof argv);
     sibd->table[i] = (struct services_entry){
         .program = {.name = name, .argv = sibd->argv[i]},
-        .run_when = SERVICES_RUN_WHEN(ROLE_PRIMARY),
+        .run_when = run_when,
     };
     sibd->service_count++;
     return true;
@@ -203,11 +203,18 @@ static bool add_service(struct sibd *sibd, const char *name, const char *program
 
 static bool make_table(struct sibd *sibd, struct err *err)
 {
-    if (!add_service(sibd, "mailbox-sync", "sib-sync", err))
+    const unsigned primary = SERVICES_RUN_WHEN(ROLE_PRIMARY);
+    const unsigned always =
+        (SERVICES_RUN_WHEN(ROLE_STATUSES) - 1) & ~SERVICES_RUN_WHEN(ROLE_NOT_FUNCTIONING);
+
+    if (!add_service(sibd, "mailbox-sync", "sib-sync", primary, err))
         return false;
     /* Without a listener changes arrive in other ways, and there is nothing for it to do. */
-    return !sibd->config->notify.listen ||
-           add_service(sibd, "exchange-notification", "sib-notify", err);
+    if (sibd->config->notify.listen &&
+        !add_service(sibd, "exchange-notification", "sib-notify", primary, err))
+        return false;
+    return !sibd->config->admin.listen ||
+           add_service(sibd, "administration", "sib-admin", always, err);
 }
 
 /* Root gives its rights up before the first child; the state folder goes to that account. */
@@ -323,7 +330,7 @@ static int check_accounts(struct sibd *sibd)
     struct err err = {0};
     const char *program = sibd->programs[0];
     config_free(&sibd->config);
-    if (!add_service(sibd, "mailbox-sync", "sib-sync", &err)) {
+    if (!add_service(sibd, "mailbox-sync", "sib-sync", SERVICES_RUN_WHEN(ROLE_PRIMARY), &err)) {
         fprintf(stderr, "sibd: %s\n", err.text);
         return err_exit_code(err.kind);
     }

@@ -8,6 +8,12 @@
 #define ALARM_MAILBOX_SUSPENDED "MailboxSuspended"
 #define ALARM_MESSAGE_SET_ASIDE "MessageSetAside"
 #define ALARM_MAILBOX_FULL      "MailboxFull"
+/* It was found that Exchange was restored from a backup; for a day. */
+#define ALARM_EXCHANGE_RESTORED "ExchangeRestored"
+/* Items with our ids whose messages are not known here. */
+#define ALARM_UNKNOWN_ITEMS "UnknownItems"
+/* No mailbox, no subject. */
+#define ALARM_DISK_FULL "DiskFull"
 /* A mailbox is behind; or, when many are, their Exchange (the subject). */
 #define ALARM_SYNC_DELAYED "SyncDelayed" /* longer than [sync] lag-limit */
 #define ALARM_SYNC_STALLED "SyncStalled" /* longer than five days */

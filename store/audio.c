@@ -111,18 +111,28 @@ static bool publish(struct store *store, const char *temp, const char *sha256, s
     return existed || file_sync_dir(dir, err);
 }
 
+bool audio_temp_path(struct store *store, char *path, struct err *err)
+{
+    char token[ID_TOKEN_MAX];
+
+    id_token(token);
+    if ((size_t)snprintf(path, LIMIT_PATH, "%s/audio/tmp", store->state_dir) >=
+        LIMIT_PATH - sizeof token - 1)
+        return err_set(err, ERR_CONFIG, "state-dir %s is too long", store->state_dir);
+    if (!file_make_dirs(path, 0700, err))
+        return false;
+    size_t len = strlen(path);
+    snprintf(path + len, LIMIT_PATH - len, "/%s", token);
+    return true;
+}
+
 static bool import_open(struct store *store, int from, const char *path, struct audio_info *out,
                         struct err *err)
 {
-    char temp[LIMIT_PATH], token[ID_TOKEN_MAX];
+    char temp[LIMIT_PATH];
 
-    id_token(token);
-    if ((size_t)snprintf(temp, sizeof temp, "%s/audio/tmp", store->state_dir) >=
-        sizeof temp - 40)
-        return err_set(err, ERR_CONFIG, "state-dir %s is too long", store->state_dir);
-    if (!store_reserve_keep(store, err) || !file_make_dirs(temp, 0700, err))
+    if (!store_reserve_keep(store, err) || !audio_temp_path(store, temp, err))
         return false;
-    snprintf(temp, sizeof temp, "%s/audio/tmp/%s", store->state_dir, token);
     int to = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (to < 0)
         return file_error(err, "create", temp);

@@ -19,6 +19,10 @@ struct audio_info {
 bool audio_import(struct store *store, const char *path, struct audio_info *out,
                   struct err *err);
 
+/* A new name for a file that is to be imported, in a folder of the store that is made here;
+ * what is left there is collected as well. path: LIMIT_PATH bytes. */
+bool audio_temp_path(struct store *store, char *path, struct err *err);
+
 /* The file's path; ERR_GONE when it is not there. path: LIMIT_PATH bytes. */
 bool audio_path(struct store *store, const char *sha256, char *path, struct err *err);
 

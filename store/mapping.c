@@ -11,7 +11,8 @@ bool agreed_get(struct store *store, const char *message, struct agreed *out, st
     sqlite3_stmt *stmt = db_one(store, err, &found,
                                 "SELECT place, read, urgent, subject, item, folder, version,"
                                 " refusals, intent, intent_place, intent_read, intent_urgent,"
-                                " intent_subject, intent_until, content FROM agreed"
+                                " intent_subject, intent_until, content, content_until"
+                                " FROM agreed"
                                 " WHERE message = ?",
                                 "s", message);
     memset(out, 0, sizeof *out);
@@ -31,6 +32,7 @@ bool agreed_get(struct store *store, const char *message, struct agreed *out, st
         db_copy(stmt, 12, out->intent.subject, sizeof out->intent.subject);
         out->intent.until_ms = db_int(stmt, 13);
         out->content = db_int(stmt, 14);
+        out->content_until_ms = db_int(stmt, 15);
     }
     db_end(stmt);
     return stmt != NULL;
@@ -43,12 +45,13 @@ bool agreed_set(struct store *store, const char *message, const struct agreed *a
 
     return db_run(store, err,
                   "INSERT OR REPLACE INTO agreed"
-                  " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                  "sbbbssssbibbbbsiii", message, (int)agreed->place, agreed->read,
+                  " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                  "sbbbssssbibbbbsiiii", message, (int)agreed->place, agreed->read,
                   agreed->urgent, agreed->subject, agreed->item, agreed->folder,
                   agreed->version, agreed->refusals, agreed->content, (int)intent->what,
                   (int)intent->place, intent->read, intent->urgent, intent->subject,
-                  intent->until_ms, store_stamp(store), db_next_row(store));
+                  intent->until_ms, agreed->content_until_ms, store_stamp(store),
+                  db_next_row(store));
 }
 
 bool attempt_begin(struct store *store, const char *mailbox, const struct attempt *attempt,
@@ -72,11 +75,16 @@ bool attempt_extend(struct store *store, const char *creation, int64_t until_ms,
         "UPDATE attempt SET unknown_until = ?1, stamp = ?2, row = ?3"
         " WHERE open = 1 AND node = ?4 AND unknown_until < ?1 AND (?5 = '' OR creation = ?5)",
         "iiibs", until_ms, store_stamp(store), db_next_row(store), store_node(store), creation);
-    return ok &&
-           (creation[0] || db_run(store, err,
-                                  "UPDATE agreed SET intent_until = ?1, stamp = ?2, row = ?3"
-                                  " WHERE intent != 0 AND intent_until < ?1",
-                                  "iii", until_ms, store_stamp(store), db_next_row(store)));
+    if (!ok || creation[0])
+        return ok;
+    return db_run(store, err,
+                  "UPDATE agreed SET intent_until = ?1, stamp = ?2, row = ?3"
+                  " WHERE intent != 0 AND intent_until < ?1",
+                  "iii", until_ms, store_stamp(store), db_next_row(store)) &&
+           db_run(store, err,
+                  "UPDATE agreed SET content_until = ?1, stamp = ?2, row = ?3"
+                  " WHERE content_until != 0 AND content_until < ?1",
+                  "iii", until_ms, store_stamp(store), db_next_row(store));
 }
 
 bool attempt_close(struct store *store, const char *creation, struct err *err)

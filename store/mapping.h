@@ -43,6 +43,9 @@ struct agreed {
     char version[LIMIT_REMOTE_ID];
     int refusals;    /* known refusals of this message by the other side */
     int64_t content; /* the message's content_at that the item shows; 0: not known */
+    /* wall; a rewrite of the item (remote/remote.h) may still take effect until then; 0: none
+     * can. Until then no other is sent, which that one could undo. */
+    int64_t content_until_ms;
     struct intent intent;
 };
 
@@ -77,8 +80,8 @@ struct attempt {
 bool attempt_begin(struct store *store, const char *mailbox, const struct attempt *attempt,
                    struct err *err);
 /* (tx) It may take effect until then, if that is later than what is written down. creation "" :
- * all open attempts of this server, and all intents (their process died: when they went out is
- * not known). */
+ * all open attempts of this server, all intents and all rewrites (their process died: when they
+ * went out is not known). */
 bool attempt_extend(struct store *store, const char *creation, int64_t until_ms,
                     struct err *err);
 /* (tx) The outcome is known now. */
@@ -171,6 +174,8 @@ bool item_drop(struct store *store, const char *mailbox, const char *id, const c
  * does not know is not told either); *gone counts. */
 bool item_drop_unconfirmed(struct store *store, const char *mailbox, const char *folder,
                            int *gone, struct err *err);
+/* Is there anything for item_drop_unconfirmed to do, in any folder? */
+bool item_any_unconfirmed(struct store *store, const char *mailbox, bool *any, struct err *err);
 /* Items that carry this message's id, oldest first. */
 bool item_list(struct store *store, const char *mailbox, const char *message,
                struct item_row *out, int max, int *count, struct err *err);

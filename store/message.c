@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/id.h"
+#include "base/text.h"
 #include "store/audio.h"
 #include "store/db.h"
 #include "store/subject.h"
@@ -126,8 +127,8 @@ static void make_subject(const struct message_new *message, char *out, size_t si
     };
     bool user = message->from_address && message->from_address[0];
 
-    subject_make(subject_template(user ? SUBJECT_USER : SUBJECT_OUTSIDE_CALLER), &facts, out,
-                 size);
+    subject_make(&subject_built_in()->language[LANGUAGE_EN],
+                 user ? SUBJECT_USER : SUBJECT_OUTSIDE_CALLER, &facts, out, size);
 }
 
 /* Looked at under the write lock, under which audio that no message names is removed. */
@@ -141,11 +142,13 @@ static bool check_audio(struct store *store, const struct audio_info *audio, str
     return false;
 }
 
+/* A private message is never given to a transcription service: none is waited for. */
 static enum transcript_state first_transcript(const struct message_new *message)
 {
     if (message->transcript)
         return TRANSCRIPT_TEXT;
-    return message->transcript_pending ? TRANSCRIPT_PENDING : TRANSCRIPT_NONE;
+    return message->transcript_pending && !message->private ? TRANSCRIPT_PENDING
+                                                            : TRANSCRIPT_NONE;
 }
 
 bool message_add(struct store *store, const struct message_new *message, char *id,
@@ -159,7 +162,10 @@ bool message_add(struct store *store, const struct message_new *message, char *i
     if (!check_new(message, err) || !check_audio(store, audio, err))
         return false;
     make_subject(message, subject, sizeof subject);
-    id_new(id);
+    if (message->id)
+        text_copy(id, LIMIT_UUID, message->id);
+    else
+        id_new(id);
     return db_run(
         store, err,
         "INSERT INTO message VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"

@@ -66,10 +66,11 @@ enum { MESSAGE_WANTS_DELIVERY_RECEIPT = 1, MESSAGE_WANTS_READ_RECEIPT = 2 };
 
 /* What a deposit gives; NULL strings are "". */
 struct message_new {
+    const char *id;      /* NULL: a new one; else of a message that is taken back */
     const char *mailbox; /* id */
     enum message_kind kind;
     const char *from_number, *from_name, *from_address;
-    const char *subject;  /* NULL: made from the template for its type (store/subject.h) */
+    const char *subject; /* NULL: the built-in English one (queue/deliver.h makes the others) */
     struct wall received; /* 0: now */
     bool urgent, private, secure, dispatch, read;
     bool sent;                      /* a copy of what its owner sent; else into the inbox */
@@ -145,6 +146,9 @@ bool message_set_receipts(struct store *store, const char *id, unsigned receipts
  * that a change made meanwhile is not forgotten. */
 bool message_mark_dirty(struct store *store, const char *id, struct err *err);
 bool message_mark_clean(struct store *store, const char *id, int64_t row, struct err *err);
+/* (tx) The messages of a mailbox that wait for their transcription: they are not held any more.
+ */
+bool message_mark_pending_dirty(struct store *store, const char *mailbox_id, struct err *err);
 /* (tx) All messages of a mailbox (a resync). */
 bool message_mark_all_dirty(struct store *store, const char *mailbox_id, struct err *err);
 

@@ -101,3 +101,12 @@ bool message_set_receipts(struct store *store, const char *id, unsigned receipts
                   "UPDATE message SET receipts = ?1, receipts_at = ?2, row = ?3 WHERE id = ?4",
                   "biis", (int)receipts, store_stamp(store), db_next_row(store), id);
 }
+
+bool message_mark_pending_dirty(struct store *store, const char *mailbox_id, struct err *err)
+{
+    static_assert(TRANSCRIPT_PENDING == 1, "the query says so");
+    return db_run(store, err,
+                  "UPDATE message SET dirty_since = ? WHERE mailbox = ? AND dirty_since = 0"
+                  " AND transcript_state = 1",
+                  "is", store_now(store).ms, mailbox_id);
+}

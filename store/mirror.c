@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bug.h"
 #include "store/db.h"
+#include "store/evidence.h"
 
 /* ---- folders ---- */
 
@@ -70,8 +72,8 @@ static bool mark_messages_of_folder(struct store *store, const char *mailbox,
                                     const char *folder, struct err *err)
 {
     return db_run(store, err,
-                  "UPDATE message SET dirty_since = ?1 WHERE dirty_since = 0 AND id IN"
-                  " (SELECT message FROM item WHERE mailbox = ?2 AND folder = ?3)",
+                  "UPDATE message SET dirty_since = ?1 WHERE dirty_since = 0 AND mailbox = ?2"
+                  " AND id IN (SELECT message FROM item WHERE mailbox = ?2 AND folder = ?3)",
                   "iss", store_now(store).ms, mailbox, folder);
 }
 
@@ -102,7 +104,7 @@ static bool put_folder(struct store *store, const char *mailbox, const struct fo
         old->root == row->root)
         return true;
     /* Moved from below the Inbox to below Deleted Items, say: all in it changed its place. */
-    if (old && old->place != row->place &&
+    if (old && old->place != row->place && !bug(folder_move_unmarked) &&
         !mark_messages_of_folder(store, mailbox, row->id, err))
         return false;
     return db_run(store, err,
@@ -168,7 +170,8 @@ bool folder_end_listing(struct store *store, const char *mailbox, const char *fo
                         struct err *err)
 {
     static const char unseen[] =
-        "UPDATE message SET dirty_since = ?1 WHERE dirty_since = 0 AND id IN (SELECT message"
+        "UPDATE message SET dirty_since = ?1 WHERE dirty_since = 0 AND mailbox = ?2"
+        " AND id IN (SELECT message"
         " FROM item WHERE mailbox = ?2 AND folder = ?3 AND seen < (SELECT list_number FROM "
         "folder"
         " WHERE mailbox = ?2 AND id = ?3))";
@@ -177,10 +180,11 @@ bool folder_end_listing(struct store *store, const char *mailbox, const char *fo
         " (SELECT list_number FROM folder WHERE mailbox = ?1 AND id = ?2)";
 
     *gone = 0;
-    if (!db_run(store, err, unseen, "iss", store_now(store).ms, mailbox, folder) ||
-        !db_run(store, err, drop, "ss", mailbox, folder))
+    if (!bug(listing_keeps_gone) &&
+        (!db_run(store, err, unseen, "iss", store_now(store).ms, mailbox, folder) ||
+         !db_run(store, err, drop, "ss", mailbox, folder)))
         return false;
-    *gone = db_changes(store);
+    *gone = bug(listing_keeps_gone) ? 0 : db_changes(store);
     return db_run(
         store, err,
         "UPDATE folder SET listing = 0, stamp = ?, row = ? WHERE mailbox = ? AND id = ?"
@@ -189,6 +193,9 @@ bool folder_end_listing(struct store *store, const char *mailbox, const char *fo
 }
 
 /* ---- items ---- */
+
+/* Two servers of one mailbox may have clocks that differ by so much. */
+enum { MIRROR_CLOCKS_MS = 60 * 1000 };
 
 #define ITEM_COLUMNS                                                                           \
     "i.id, i.folder, coalesce(f.place, -1), i.version, i.message, i.creation, i.subject, "     \
@@ -235,10 +242,48 @@ static bool write_item(struct store *store, const char *mailbox, const struct it
         store, err,
         "INSERT OR REPLACE INTO item VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
         " ?11, coalesce((SELECT list_number FROM folder WHERE mailbox = ?1 AND id = ?3),"
-        " 0), ?12, ?13, ?14)",
+        " 0), ?12, coalesce((SELECT 3 FROM item WHERE mailbox = ?1 AND id = ?2 AND message = ?5"
+        " AND whose = 3), (SELECT mailbox != ?1 FROM message WHERE id = ?5), 2), ?13, ?14)",
         "sssssssbbiibii", mailbox, item->id, item->folder, item->version, item->message,
         item->creation, item->subject, item->read, item->urgent, item->modified_ms,
         item->created_ms, confirmed, store_stamp(store), db_next_row(store));
+}
+
+/* An item of another mailbox's message is no matter of that message. */
+static bool mark(struct store *store, const char *mailbox, const char *message, struct err *err)
+{
+    return db_run(store, err,
+                  "UPDATE message SET dirty_since = ? WHERE id = ? AND mailbox = ?"
+                  " AND dirty_since = 0",
+                  "iss", store_now(store).ms, message, mailbox);
+}
+
+/* What its times say, beside what it is: the latest state of the message's item is known from
+ * now on; and an item that goes back in time is a sign that the other side was restored. */
+static bool learn(struct store *store, const char *mailbox, const struct item_row *old,
+                  const struct item_row *item, struct err *err)
+{
+    bool older = old && item->modified_ms && old->confirmed &&
+                 item->modified_ms < old->modified_ms - MIRROR_CLOCKS_MS;
+
+    return (!older || db_run(store, err,
+                             "INSERT INTO evidence VALUES(?1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0,"
+                             " 0, '', 0, ?2, ?3) ON CONFLICT(mailbox) DO UPDATE SET"
+                             " older = older + 1, stamp = ?2, row = ?3",
+                             "sii", mailbox, store_stamp(store), db_next_row(store))) &&
+           db_run(store, err,
+                  "INSERT INTO known(message, mailbox, item, created, modified, told_at,"
+                  " changed_at, stamp, row) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8 WHERE "
+                  "EXISTS (SELECT 1"
+                  " FROM message WHERE id = ?1 AND mailbox = ?2)"
+                  " ON CONFLICT(message) DO UPDATE SET created = ?4, modified = ?5,"
+                  " told_at = CASE item WHEN ?3 THEN told_at ELSE ?6 END, item = ?3,"
+                  " changed_at = ?6, stamp = ?7, row = ?8 WHERE (modified < ?5 OR ?5 = 0) AND "
+                  "(item = ?3 OR NOT EXISTS"
+                  " (SELECT 1 FROM item o WHERE o.mailbox = ?2 AND o.id = known.item))",
+                  "sssiiiii", item->message, mailbox, item->id, item->created_ms,
+                  item->modified_ms, store_now(store).ms, store_stamp(store),
+                  db_next_row(store));
 }
 
 /* Does what is told now say something that the mirror did not say before? The version alone
@@ -258,9 +303,11 @@ bool item_put(struct store *store, const char *mailbox, const struct item_row *i
 
     if (!find_item(store, mailbox, item->id, &old, &found, err))
         return false;
-    if ((!found || is_news(&old, item)) && !message_mark_dirty(store, item->message, err))
+    if ((!found || is_news(&old, item)) && !bug(news_unmarked) &&
+        !mark(store, mailbox, item->message, err))
         return false;
-    return write_item(store, mailbox, item, true, err);
+    return learn(store, mailbox, found ? &old : NULL, item, err) &&
+           write_item(store, mailbox, item, true, err);
 }
 
 bool item_put_own(struct store *store, const char *mailbox, const char *old_id,
@@ -290,9 +337,9 @@ bool item_set_read(struct store *store, const char *mailbox, const char *id, boo
 
     if (!find_item(store, mailbox, id, &old, &found, err))
         return false;
-    if (!found || old.read == read)
+    if (!found || old.read == read || bug(read_flag_unheard))
         return true;
-    return message_mark_dirty(store, old.message, err) &&
+    return mark(store, mailbox, old.message, err) &&
            db_run(store, err,
                   "UPDATE item SET read = ?, stamp = ?, row = ? WHERE mailbox = ? AND id = ?",
                   "biiss", read, store_stamp(store), db_next_row(store), mailbox, id);
@@ -309,7 +356,7 @@ bool item_drop(struct store *store, const char *mailbox, const char *id, const c
         *known = false;
     if (!*known)
         return true;
-    return message_mark_dirty(store, old.message, err) &&
+    return mark(store, mailbox, old.message, err) &&
            db_run(store, err, "DELETE FROM item WHERE mailbox = ? AND id = ?", "ss", mailbox,
                   id);
 }
@@ -318,9 +365,11 @@ bool item_drop_unconfirmed(struct store *store, const char *mailbox, const char 
                            int *gone, struct err *err)
 {
     *gone = 0;
+    if (bug(unconfirmed_kept))
+        return true;
     if (!db_run(store, err,
-                "UPDATE message SET dirty_since = ?1 WHERE dirty_since = 0 AND id IN (SELECT "
-                "message"
+                "UPDATE message SET dirty_since = ?1 WHERE dirty_since = 0 AND mailbox = ?2"
+                " AND id IN (SELECT message"
                 " FROM item INDEXED BY item_unconfirmed"
                 " WHERE mailbox = ?2 AND folder = ?3 AND confirmed = 0)",
                 "iss", store_now(store).ms, mailbox, folder) ||
@@ -331,6 +380,17 @@ bool item_drop_unconfirmed(struct store *store, const char *mailbox, const char 
         return false;
     *gone = db_changes(store);
     return true;
+}
+
+bool item_any_unconfirmed(struct store *store, const char *mailbox, bool *any, struct err *err)
+{
+    sqlite3_stmt *stmt = db_one(store, err, any,
+                                "SELECT 1 FROM item INDEXED BY item_unconfirmed"
+                                " WHERE mailbox = ? AND confirmed = 0 LIMIT 1",
+                                "s", mailbox);
+
+    db_end(stmt);
+    return stmt != NULL;
 }
 
 bool item_list(struct store *store, const char *mailbox, const char *message,
@@ -384,10 +444,25 @@ bool item_count_missing(struct store *store, const char *mailbox, int64_t *missi
                /* Counting all that is agreed costs as much as the mailbox is large. */
                "SELECT n, CASE n WHEN 0 THEN 0 ELSE (SELECT count(*) FROM message m"
                " JOIN agreed a ON a.message = m.id WHERE m.mailbox = ?1"
-               " AND a.item != '') END FROM (SELECT count(*) AS n" MISSING ")",
+               " AND a.item != '') END FROM (SELECT count(*) AS n" MISSING
+               /* What is deleted here loses nothing when Deleted Items is emptied there. */
+               " AND m.folder = 0)",
                "s", mailbox);
     *missing = stmt && found ? db_int(stmt, 0) : 0;
     *agreed = stmt && found ? db_int(stmt, 1) : 0;
+    db_end(stmt);
+    return stmt != NULL;
+}
+
+bool stray_next_unknown(struct store *store, const char *mailbox, const char *after,
+                        struct item_row *out, bool *found, struct err *err)
+{
+    sqlite3_stmt *stmt = db_one(store, err, found,
+                                "SELECT " ITEM_COLUMNS ITEM_FROM " WHERE i.mailbox = ?"
+                                " AND i.whose = 2 AND i.id > ? ORDER BY i.id LIMIT 1",
+                                "ss", mailbox, after);
+    if (stmt && *found)
+        read_item(stmt, out);
     db_end(stmt);
     return stmt != NULL;
 }

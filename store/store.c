@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -49,6 +50,11 @@ int store_schema_version(void)
 struct wall stamp_time(int64_t stamp)
 {
     return (struct wall){stamp >> (STAMP_NODE_BITS + STAMP_COUNTER_BITS)};
+}
+
+int64_t stamp_at(struct wall time)
+{
+    return time.ms << (STAMP_NODE_BITS + STAMP_COUNTER_BITS);
 }
 
 int64_t store_stamp(struct store *store)
@@ -96,6 +102,23 @@ bool store_reserve_keep(struct store *store, struct err *err)
     return ok;
 }
 
+bool store_has_room(struct store *store, struct err *err)
+{
+    struct statvfs disk;
+
+    if (store->memory)
+        return true;
+    if (!store_reserve_keep(store, err))
+        return false;
+    if (statvfs(store->state_dir, &disk) != 0)
+        return file_error(err, "look at the disk of", store->state_dir);
+    return (int64_t)disk.f_bavail * (int64_t)disk.f_frsize >= LIMIT_DISK_RESERVE ||
+           err_set(err, ERR_FULL,
+                   "the disk of %s is full: no new message is taken, and what was taken waits; "
+                   "free some space",
+                   store->state_dir);
+}
+
 void store_reserve_release(struct store *store)
 {
     char path[LIMIT_PATH];
@@ -140,8 +163,23 @@ static bool exec(struct store *store, const char *sql, const char *doing, struct
            db_error(store, doing, err);
 }
 
+/* The same for what is said with every transaction: prepared once. */
+static bool say(struct store *store, const char *sql, const char *doing, struct err *err)
+{
+    sqlite3_stmt *stmt = db_query(store, err, sql, "");
+
+    if (!stmt)
+        return false;
+    bool ok = sqlite3_step(stmt) == SQLITE_DONE || db_error(store, doing, err);
+    db_end(stmt);
+    return ok;
+}
+
 static bool read_counters(struct store *store, struct err *err)
 {
+    store->counters_changed = false;
+    if (store->memory && store->counters_known) /* nobody else writes there */
+        return true;
     sqlite3_stmt *stmt = db_query(store, err,
                                   "SELECT (SELECT value FROM meta WHERE key = 'stamp'),"
                                   " (SELECT value FROM meta WHERE key = 'row')",
@@ -154,16 +192,17 @@ static bool read_counters(struct store *store, struct err *err)
         store->row = db_int(stmt, 1);
     }
     db_end(stmt);
-    store->counters_changed = false;
+    store->counters_known = ok;
     return ok;
 }
 
 static bool write_counters(struct store *store, struct err *err)
 {
     return !store->counters_changed ||
-           (db_run(store, err, "UPDATE meta SET value = ? WHERE key = 'stamp'", "i",
-                   store->stamp) &&
-            db_run(store, err, "UPDATE meta SET value = ? WHERE key = 'row'", "i", store->row));
+           db_run(store, err,
+                  "UPDATE meta SET value = CASE key WHEN 'stamp' THEN ?1 ELSE ?2 END"
+                  " WHERE key IN ('stamp', 'row')",
+                  "ii", store->stamp, store->row);
 }
 
 static bool usable(const struct store *store, struct err *err)
@@ -176,9 +215,10 @@ static bool usable(const struct store *store, struct err *err)
 bool store_begin(struct store *store, struct err *err)
 {
     assert(!store->in_tx);
+    store->event = store->own_event;
     if (!usable(store, err) || !lock(store, err))
         return false;
-    if (!exec(store, "BEGIN IMMEDIATE", "begin a transaction", err)) {
+    if (!say(store, "BEGIN IMMEDIATE", "begin a transaction", err)) {
         unlock(store);
         return false;
     }
@@ -194,14 +234,27 @@ bool store_commit(struct store *store, struct err *err)
 {
     assert(store->in_tx);
     crash_point("store.before-commit");
-    if (!write_counters(store, err) || !exec(store, "COMMIT", "commit", err)) {
+    if (!write_counters(store, err) || !say(store, "COMMIT", "commit", err)) {
         store_rollback(store);
         return false;
     }
     store->in_tx = false;
+    store->commits++;
     unlock(store);
     crash_point("store.committed");
     return true;
+}
+
+int64_t store_version(struct store *store)
+{
+    struct err err;
+    bool found = false;
+    sqlite3_stmt *stmt = db_one(store, &err, &found, "PRAGMA data_version", "");
+    /* SQLite counts what others committed, we what we did. */
+    int64_t version = stmt && found ? db_int(stmt, 0) + store->commits : 0;
+
+    db_end(stmt);
+    return version;
 }
 
 void store_rollback(struct store *store)
@@ -210,7 +263,7 @@ void store_rollback(struct store *store)
         return;
     /* A failed rollback leaves a transaction that SQLite has ended itself. */
     sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
-    store->in_tx = false;
+    store->in_tx = store->counters_known = false;
     unlock(store);
 }
 
@@ -350,6 +403,11 @@ struct store *store_open(const struct store_options *options, struct err *err)
     store->now = options->now ? options->now : system_now;
     store->now_arg = options->now_arg;
     store->memory = options->memory;
+    store->event = store->own_event = options->event ? options->event : "";
+    text_copy(store->server, sizeof store->server,
+              options->server    ? options->server
+              : store->node == 1 ? "publisher"
+                                 : "subscriber");
     err_clear(err);
     const char *dir = options->state_dir ? options->state_dir : "";
     if (!text_copy(store->state_dir, sizeof store->state_dir, dir)) {

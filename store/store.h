@@ -23,7 +23,9 @@ struct store;
 
 struct store_options {
     const char *state_dir;
-    int node; /* 1 publisher, 2 subscriber: the last word in a tie of stamps */
+    int node;           /* 1 publisher, 2 subscriber: the last word in a tie of stamps */
+    const char *server; /* its name, for the history; NULL: "publisher" or "subscriber" */
+    const char *event; /* what makes this process write, for the history: a literal; NULL: "" */
     struct wall (*now)(void *arg); /* NULL: the system's clock */
     void *now_arg;
     bool memory; /* tests: no files but audio; state_dir holds the audio */
@@ -32,6 +34,9 @@ struct store_options {
 /* Opens, creates, or migrates forward. A database of a newer version is refused. */
 struct store *store_open(const struct store_options *options, struct err *err);
 void store_close(struct store **store);
+
+/* Tests, of a store in memory: as empty as it was when it was opened. */
+bool store_clear(struct store *store, struct err *err);
 
 const char *store_state_dir(const struct store *store);
 struct wall store_now(const struct store *store);
@@ -45,10 +50,20 @@ void store_rollback(struct store *store);
 /* Copy the write-ahead log into the database when it has grown; between transactions. */
 bool store_checkpoint(struct store *store, struct err *err);
 
+/* Is there room on the disk, beside the reserve? It is made when it is missing. ERR_FULL, with
+ * a sentence: no. */
+bool store_has_room(struct store *store, struct err *err);
+
+/* Another number once anything was committed, by whatever process: whoever finds the same
+ * number has seen all that there is. 0: not known. */
+int64_t store_version(struct store *store);
+
 /* A new stamp (tx): hybrid logical clock and node in one number; a greater stamp is a later
  * change. Its time is stamp_time. */
 int64_t store_stamp(struct store *store);
 struct wall stamp_time(int64_t stamp);
+/* The smallest stamp of a time. */
+int64_t stamp_at(struct wall time);
 
 /* Version of the schema that this program writes. */
 int store_schema_version(void);

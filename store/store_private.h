@@ -4,7 +4,7 @@
 
 #include "store/db.h"
 
-enum { DB_STATEMENTS_MAX = 160 };
+enum { DB_STATEMENTS_MAX = 256 };
 
 struct store {
     sqlite3 *db;
@@ -18,7 +18,12 @@ struct store {
     bool broken;   /* a failed fsync or damage: nothing more until the next start */
     int64_t stamp; /* last one given in this transaction, or read at its beginning */
     int64_t row;
+    const char *event;     /* of the history's lines in this transaction */
+    const char *own_event; /* when nothing else is set */
+    char server[LIMIT_MAILBOX_NAME];
+    int64_t commits; /* our own */
     bool counters_changed;
+    bool counters_known; /* read since the last rollback */
     struct {
         const char *sql; /* by address of the literal */
         sqlite3_stmt *stmt;

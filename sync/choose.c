@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/bug.h"
 #include "remote/remote.h"
 
 const struct attempt *choose_attempt(const char *creation, const struct attempt *attempts,
@@ -38,7 +39,7 @@ static int representative(const struct item_row *items, int count, int first,
 
 static bool is_first_of_creation(const struct item_row *items, int index)
 {
-    for (int i = 0; i < index; i++) {
+    for (int i = 0; i < index && !bug(copies_are_ours); i++) {
         if (strcmp(items[i].creation, items[index].creation) == 0)
             return false;
     }

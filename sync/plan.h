@@ -1,11 +1,12 @@
 /* The three-way rule: what both sides last agreed, what is here, what is there -> what to do.
  *
- * Pure: no clock, no I/O; the whole input space is enumerated in tests/unit/test_plan.c. The
- * folder is decided by one table in which every cell is written (plan.c); each other field for
- * itself: changed on neither side: nothing; on one: copied; on both to the same: agreed; on
- * both to different values: the later change where both times are known, else the other side's
- * (a person did it a moment ago at a screen). Source: the rules of synchronisation, sections 2
- * and 3. */
+ * Pure: no clock, no I/O; tests/unit/test_plan.c enumerates the whole input space, and
+ * test_plan_order.c every pair of changes in both orders. Whether the message is kept, deleted
+ * or gone is decided by one table in which every cell is written; where it is kept (inbox or
+ * sent), and each other field, by one rule: changed on neither side: nothing; on one: copied;
+ * on both to the same: agreed; on both to different values: the later change where both times
+ * are known, else the other side's (a person did it a moment ago at a screen). Source: the
+ * rules of synchronisation, sections 2 and 3. */
 #ifndef SIB_SYNC_PLAN_H
 #define SIB_SYNC_PLAN_H
 
@@ -15,12 +16,23 @@
 #include "store/mapping.h"
 #include "store/message.h"
 
+/* By which rule the two sides are made to agree. */
+enum plan_rule {
+    RULE_NORMAL,
+    /* This side wins everything that differs, and is never changed itself. What was purged here
+     * goes by the normal rule: a person's own there is not destroyed for it. */
+    RULE_CONNECTION,
+    RULE_ERASE, /* the user was removed: whatever is there in a mapped folder is removed */
+    PLAN_RULES,
+};
+
 /* Where the item is on the other side. */
 enum plan_there {
     THERE_ABSENT,  /* nowhere that is mapped */
     THERE_INBOX,   /* in the Inbox, below it or in Junk Email; where it was agreed, if it was */
     THERE_MOVED,   /* the same, but in another folder than was agreed: a person put it there */
     THERE_DELETED, /* in Deleted Items or below */
+    THERE_SENT,    /* in Sent Items */
     THERE_PLACES,
 };
 
@@ -28,15 +40,18 @@ struct plan_base {
     enum agreed_place place;
     bool read, urgent;
     const char *subject;
+    int64_t content; /* of what the item says (struct agreed) */
 };
 
 /* Times are wall milliseconds of the last change; 0: not known. */
 struct plan_here {
+    enum plan_rule rule;
     enum message_folder folder;
-    bool held; /* not to be synchronised yet (a dispatch message that nobody accepted) */
+    bool held; /* not to be synchronised (yet); RULE_ERASE looks past it */
     bool read, urgent;
     const char *subject;
     int64_t folder_ms, read_ms, urgent_ms, subject_ms;
+    int64_t content; /* when what is told of it last changed (a stamp) */
 };
 
 struct plan_item {
@@ -48,8 +63,9 @@ struct plan_item {
 
 enum plan_action {
     ACTION_NONE,
-    ACTION_CREATE,
+    ACTION_CREATE, /* where plan.folder says: in the Inbox or in Sent Items */
     ACTION_MOVE_TO_INBOX,
+    ACTION_MOVE_TO_SENT,
     ACTION_MOVE_TO_DELETED,
     ACTION_REMOVE, /* without a trace */
     ACTIONS,
@@ -63,8 +79,10 @@ struct plan {
     enum message_folder folder; /* where the message shall be here */
     enum agreed_place place;    /* what is agreed once all of this is done */
     enum plan_take read, urgent, subject;
+    bool rewrite;    /* what the item says is no longer what is told here; last of all */
     const char *why; /* the rule, in words, for the history */
     bool conflict;   /* both sides had changed the folder; one lost */
+    bool left_alone; /* held, or given up: what differs stays to be compared later */
 };
 
 struct plan plan_make(const struct plan_base *base, const struct plan_here *here,

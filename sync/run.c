@@ -1,9 +1,11 @@
 #include "sync/run_private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
+#include "store/history.h"
 
 static void turn(void *arg);
 
@@ -28,8 +30,10 @@ bool run_begin(struct run *run)
 {
     struct err err;
 
-    if (store_begin(run->deps.store, &err))
+    if (store_begin(run->deps.store, &err)) {
+        history_set_event(run->deps.store, run->event);
         return true;
+    }
     err.scope = ERR_SCOPE_SERVICE;
     run_fail(run, &err);
     return false;
@@ -60,7 +64,11 @@ void run_check_call(struct run *run)
 static void destroy(struct run *run)
 {
     loop_timer_free(&run->turn);
+    run_outbox_clear(run);
+    run_import_clear(run);
     free(run->folders);
+    free(run->hints.folders);
+    free(run->token);
     free(run->messages);
     free(run);
 }
@@ -85,6 +93,9 @@ static void turn(void *arg)
     case RUN_FOLDERS: run_folders(run); return;
     case RUN_WATCH: run_watch(run); return;
     case RUN_IN: run_in(run); return;
+    case RUN_GUARD: run_guard(run); return;
+    case RUN_IMPORT: run_import(run); return;
+    case RUN_OUTBOX: run_outbox(run); return;
     case RUN_OUT: run_out(run); return;
     case RUN_CLEAR: run_clear(run); return;
     case RUN_DONE: finish(run); return;
@@ -103,18 +114,48 @@ static bool begin_resync(struct run *run, struct err *err)
            job_update(store, &run->job, err);
 }
 
+/* Who wins, as the job says that this run works on. */
+static enum plan_rule rule_of(const struct job *job)
+{
+    if (strcmp(job->kind, JOB_FROM_CONNECTION) == 0)
+        return RULE_CONNECTION;
+    return strcmp(job->kind, JOB_ERASE) == 0 ? RULE_ERASE : RULE_NORMAL;
+}
+
 static bool prepare(struct run *run, struct err *err)
 {
     bool found;
 
-    if (!job_open(run->deps.store, run->mailbox.id, "resync", &run->job, &found, err))
+    if (!job_open_run(run->deps.store, run->mailbox.id, &run->job, &found, err))
         return false;
     if (!found)
         memset(&run->job, 0, sizeof run->job);
-    else if (strcmp(run->job.state, "waiting") == 0 &&
-             (!run_begin(run) || !run_commit(run, begin_resync(run, err), err)))
+    run->rule = rule_of(&run->job);
+    if (strcmp(run->job.state, "waiting") == 0 &&
+        (!run_begin(run) || !run_commit(run, begin_resync(run, err), err)))
         return false;
     return run_in_needed(run, err);
+}
+
+/* "change, notification" */
+static void name_event(struct run *run)
+{
+    size_t at = 0;
+
+    for (int i = 0; i < QUEUE_REASONS; i++) {
+        if (run->reasons & 1u << i && at < sizeof run->event)
+            at += (size_t)snprintf(run->event + at, sizeof run->event - at, "%s%s",
+                                   at ? ", " : "", queue_reason_name((enum queue_reason)i));
+    }
+}
+
+static bool must_list_folders(const struct run *run)
+{
+    const unsigned reasons = 1u << QUEUE_SWEEP | 1u << QUEUE_RESYNC | 1u << QUEUE_FOLDERS;
+    bool has_sent = run_root_folder(run, REMOTE_SENT)[0] != '\0';
+
+    return !run->folders_known || run->in_doubt || run->job.id || run->reasons & reasons ||
+           has_sent != run->deps.sent_items;
 }
 
 struct run *run_start(const struct run_deps *deps, struct remote *remote,
@@ -131,6 +172,7 @@ struct run *run_start(const struct run_deps *deps, struct remote *remote,
     run->mailbox = *mailbox;
     run->log = (struct log_ctx){deps->log, "mailbox", run->mailbox.name};
     run->reasons = reasons;
+    name_event(run);
     run->done = done;
     run->arg = arg;
     run->turn = loop_timer_new(deps->loop, turn, run);
@@ -142,8 +184,9 @@ struct run *run_start(const struct run_deps *deps, struct remote *remote,
     err_clear(&err);
     if (!prepare(run, &err))
         run_fail(run, &err);
-    if (!run->folders_known || run->in_doubt ||
-        reasons & (1u << QUEUE_SWEEP | 1u << QUEUE_RESYNC))
+    if (!run_in_locate(run, &err))
+        run_fail(run, &err);
+    if (must_list_folders(run))
         run_next(run, RUN_FOLDERS);
     else
         run_next(run, RUN_WATCH);

@@ -16,6 +16,7 @@
 #include "queue/queue.h"
 #include "remote/remote.h"
 #include "store/mailbox.h"
+#include "store/subject.h"
 
 /* How the other side is to tell us of changes in this mailbox; neither: it is only polled. */
 struct run_watch {
@@ -40,6 +41,8 @@ struct run_deps {
     struct run_watch watch;
     int64_t in_doubt_ms; /* a create without an answer may take effect for so long */
     bool sent_items;
+    bool voice_outbox;               /* deliver what people compose; else it waits there */
+    const struct subject_book *book; /* wording of their subjects; NULL: the built-in one */
     bool staged_only; /* another server may be creating the same messages: stage every create */
     int64_t guard_count, guard_percent;
 };
@@ -53,7 +56,10 @@ struct run_result {
     bool subscribed; /* the other side tells us of changes in this mailbox */
     bool full;       /* creates wait for room on the other side */
     int created, updated, moved, removed, taken_in, looks;
-    int deferred; /* messages left in doubt or set aside */
+    int deferred;      /* messages left in doubt or set aside */
+    bool looked;       /* a look at all folders came to its end */
+    bool looked_local; /* ... or one at those in which something had changed */
+    int64_t unknown;   /* when it looked: items there whose message is not known here at all */
 };
 
 struct run;

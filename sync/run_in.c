@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bug.h"
 #include "base/id.h"
 #include "base/text.h"
 #include "store/watch.h"
@@ -28,7 +29,7 @@ static bool load_folders(struct run *run, struct err *err)
 
 bool run_in_needed(struct run *run, struct err *err)
 {
-    if (!load_folders(run, err) ||
+    if (!run_guard_load(run, err) || !load_folders(run, err) ||
         !attempt_any_open(run->deps.store, run->mailbox.id, &run->in_doubt, err))
         return false;
     /* An earlier look saw an item of ours go and came to no end: where it went is not known. */
@@ -42,13 +43,76 @@ bool run_in_needed(struct run *run, struct err *err)
     return true;
 }
 
+/* ---- which folders? ---- */
+
+static bool is_known(const struct run *run, const char *id)
+{
+    for (int i = 0; i < run->folder_count; i++) {
+        if (strcmp(run->folders[i].id, id) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Nothing asks for more than the folders that notifications named. */
+static bool is_local(const struct run *run)
+{
+    const unsigned local = 1u << QUEUE_CHANGE | 1u << QUEUE_NOTIFICATION;
+
+    if ((run->reasons & ~local) != 0 || !(run->reasons & 1u << QUEUE_NOTIFICATION) ||
+        run->look_again || run->in_doubt || !run->folders_known || run->job.id ||
+        run->evidence.refused || run->evidence.compared || run->evidence.older ||
+        run->evidence.restoring)
+        return false;
+    for (int i = 0; i < run->folder_count; i++) {
+        if (!run->folders[i].has_token || run->folders[i].listing)
+            return false;
+    }
+    return true;
+}
+
+/* From now on all are looked at. */
+static void widen(struct run *run)
+{
+    free(run->hints.folders);
+    run->hints = (struct hint_claim){.anywhere = true};
+}
+
+bool run_in_locate(struct run *run, struct err *err)
+{
+    run->hints.anywhere = true;
+    if (!is_local(run))
+        return true;
+    if (!hint_claimed(run->deps.store, run->mailbox.id, &run->hints, err))
+        return false;
+    for (int i = 0; i < run->hints.count; i++) {
+        if (!is_known(run, run->hints.folders[i])) {
+            widen(run);
+            return true;
+        }
+    }
+    return true;
+}
+
+static bool is_looked_at(const struct run *run, const char *folder)
+{
+    for (int i = 0; i < run->hints.count; i++) {
+        if (strcmp(run->hints.folders[i], folder) == 0)
+            return true;
+    }
+    return run->hints.anywhere;
+}
+
 /* ---- folders ---- */
 
 void run_folders(struct run *run)
 {
+    widen(run);
     if (!run->look_began_ms)
         run->look_began_ms = store_now(run->deps.store).ms;
-    run->call = run->remote->ops->folders(run->remote, run->deps.sent_items, folders_came, run);
+    unsigned with = (run->deps.sent_items ? REMOTE_WITH_SENT : 0u) |
+                    (run->deps.voice_outbox && !run->mailbox.removed ? REMOTE_WITH_OUTBOX : 0u);
+    run->call = run->remote->ops->folders(run->remote, with, folders_came, run);
     run_check_call(run);
 }
 
@@ -67,6 +131,20 @@ static bool same_folders(const struct run *run, const struct remote_folder *fold
     return true;
 }
 
+/* Sent items are synchronised from now on: what was sent before was at rest without them. */
+static bool replace_folders(struct run *run, const struct folder_row *rows, int count,
+                            struct err *err)
+{
+    struct store *store = run->deps.store;
+    bool sent = false;
+
+    for (int i = 0; i < count; i++)
+        sent = sent || rows[i].place == REMOTE_SENT;
+    sent = sent && run->folders_known && !run_root_folder(run, REMOTE_SENT)[0];
+    return folder_replace_all(store, run->mailbox.id, rows, count, err) &&
+           (!sent || message_mark_all_dirty(store, run->mailbox.id, err));
+}
+
 static bool store_folders(struct run *run, const struct remote_folder *folders, size_t count,
                           struct err *err)
 {
@@ -80,11 +158,8 @@ static bool store_folders(struct run *run, const struct remote_folder *folders, 
         rows[i].place = (int)folders[i].place;
         rows[i].root = folders[i].root;
     }
-    bool ok = run_begin(run);
-    if (ok)
-        ok = run_commit(
-            run, folder_replace_all(run->deps.store, run->mailbox.id, rows, (int)count, err),
-            err);
+    bool ok =
+        run_begin(run) && run_commit(run, replace_folders(run, rows, (int)count, err), err);
     free(rows);
     return ok;
 }
@@ -116,7 +191,7 @@ static void folders_came(const struct err *err, const struct remote_folder *fold
 
 static bool hears(const struct run *run)
 {
-    return run->deps.watch.callback_url || run->deps.watch.stream;
+    return (run->deps.watch.callback_url || run->deps.watch.stream) && !run->mailbox.removed;
 }
 
 static enum watch_way way_of(const struct run *run)
@@ -139,11 +214,19 @@ static bool watch_is_live(const struct run *run, const struct watch *watch)
 
 static void after_watch(struct run *run)
 {
+    struct err err;
+
     run->folder_at = 0;
     run->dropped = run->look_again; /* what a step did not find went away, too */
     run->look_again = false;
-    run->pass_began_ms = run->need_in ? store_now(run->deps.store).ms : run->pass_began_ms;
-    run_next(run, run->need_in ? RUN_IN : RUN_OUT);
+    if (!run->need_in) {
+        run_next(run, RUN_GUARD);
+        return;
+    }
+    run->pass_began_ms = store_now(run->deps.store).ms;
+    if (!item_any_unconfirmed(run->deps.store, run->mailbox.id, &run->unconfirmed, &err))
+        run_fail(run, &err);
+    run_next(run, RUN_IN);
 }
 
 /* The way that it was heard before ends only now, when the new one has begun. */
@@ -175,7 +258,11 @@ static void watch_came(const struct err *err, const char *subscription, void *ar
     if (run->deps.watch.asked)
         run->deps.watch.asked(run->mailbox.id, subscription, err, run->deps.watch.arg);
     run->folders_changed = false;
-    after_watch(run);
+    /* What was made or moved while nobody was told is not known. */
+    if (err->kind == ERR_OK && !run->look_began_ms)
+        run_next(run, RUN_FOLDERS);
+    else
+        after_watch(run);
 }
 
 static bool begin_watch(struct run *run, struct err *err)
@@ -234,6 +321,7 @@ void run_watch(struct run *run)
         return;
     }
     run->need_in = true;
+    widen(run);
     if (!begin_watch(run, &err)) {
         run_next(run, RUN_DONE);
         return;
@@ -246,17 +334,26 @@ void run_watch(struct run *run)
 static void ask_for_changes(struct run *run, const char *folder)
 {
     struct err err;
-    char *token = folder_token(run->deps.store, run->mailbox.id, folder, &err);
 
-    if (!token) {
+    free(run->token);
+    run->token = folder_token(run->deps.store, run->mailbox.id, folder, &err);
+    if (!run->token) {
         run_fail(run, &err);
         run_next(run, RUN_DONE);
         return;
     }
     run->result.looks++;
-    run->call = run->remote->ops->changes(run->remote, folder, token, changes_came, run);
+    run->call = run->remote->ops->changes(run->remote, folder, run->token, changes_came, run);
     run_check_call(run);
-    free(token);
+}
+
+/* Some folders were looked at. What went away may be in any other. It is no pass: who waits for
+ * one means all folders. */
+static void end_of_local_pass(struct run *run, bool missing)
+{
+    run->need_in = missing && !bug(vanished_at_once);
+    run->result.looked_local = !run->need_in;
+    run_next(run, run->need_in ? RUN_FOLDERS : RUN_GUARD);
 }
 
 /* All folders were looked at. What went away from one may have arrived in another that was
@@ -272,11 +369,16 @@ static void end_of_pass(struct run *run)
         run_next(run, RUN_DONE);
         return;
     }
+    if (!run->hints.anywhere) {
+        end_of_local_pass(run, missing);
+        return;
+    }
     run->passes++;
     bool doubt = run->in_doubt && run->passes < RUN_PASSES_IN_DOUBT;
-    run->need_in = doubt || (missing && run->passes < RUN_PASSES_MAX);
+    run->need_in = doubt || (missing && run->passes < RUN_PASSES_MAX && !bug(vanished_at_once));
+    run->result.looked = run->result.looked || !run->need_in;
     if (!run->need_in)
-        run_next(run, RUN_OUT);
+        run_next(run, RUN_GUARD);
     else if (doubt || run->passes == 1)
         run_next(run, RUN_FOLDERS);
     else
@@ -285,6 +387,9 @@ static void end_of_pass(struct run *run)
 
 void run_in(struct run *run)
 {
+    while (run->folder_at < run->folder_count &&
+           !is_looked_at(run, run->folders[run->folder_at].id))
+        run->folder_at++;
     if (run->folder_at < run->folder_count)
         ask_for_changes(run, run->folders[run->folder_at].id);
     else
@@ -317,11 +422,14 @@ static bool apply_change(struct run *run, const struct folder_row *folder,
     const char *mailbox = run->mailbox.id;
     bool known;
 
+    if (folder->place == REMOTE_OUTBOX) /* mapped to nothing: what is there is not mirrored */
+        return run_outbox_note(run, folder, change, err);
     switch (change->kind) {
     case REMOTE_SEEN: return put_seen(run, folder, &change->item, err);
     case REMOTE_READ_FLAG:
         return item_set_read(run->deps.store, mailbox, change->item.id, change->item.read, err);
     case REMOTE_REMOVED:
+        run->made_room = true;
         if (!item_drop(run->deps.store, mailbox, change->item.id, folder->id, &known, err))
             return false;
         run->dropped = run->dropped || known;
@@ -330,17 +438,31 @@ static bool apply_change(struct run *run, const struct folder_row *folder,
     return true;
 }
 
+/* A page more, for those who watch the job. */
+static bool note_page(struct run *run, struct err *err)
+{
+    if (!run->job.id)
+        return true;
+    run->job.pages++;
+    return job_update(run->deps.store, &run->job, err);
+}
+
 static bool apply_page(struct run *run, struct folder_row *folder,
                        const struct remote_page *page, struct err *err)
 {
     struct store *store = run->deps.store;
     int gone = 0;
 
-    for (size_t i = 0; i < page->count; i++) {
+    for (size_t i = 0; i < page->count && (page->last || !bug(page_skipped)); i++) {
         if (!apply_change(run, folder, &page->changes[i], err))
             return false;
     }
+    if (!run_guard_see(run, folder, page, err))
+        return false;
     if (page->last) {
+        if (folder->listing && folder->place == REMOTE_OUTBOX &&
+            !outbox_end_listing(store, run->mailbox.id, folder->id, err))
+            return false;
         if (folder->listing &&
             !folder_end_listing(store, run->mailbox.id, folder->id, &gone, err))
             return false;
@@ -350,7 +472,8 @@ static bool apply_page(struct run *run, struct folder_row *folder,
             return false;
         run->dropped = run->dropped || gone > 0;
     }
-    return folder_set_token(store, run->mailbox.id, folder->id, page->token, err);
+    return folder_set_token(store, run->mailbox.id, folder->id, page->token, err) &&
+           note_page(run, err);
 }
 
 static void begin_again(struct run *run, const char *folder)
@@ -360,23 +483,40 @@ static void begin_again(struct run *run, const char *folder)
     log_warning(&run->log,
                 "the other side refused the state of a folder: comparing it in full");
     if (run_begin(run) &&
-        run_commit(run, folder_begin_listing(run->deps.store, run->mailbox.id, folder, &err),
+        run_commit(run,
+                   folder_begin_listing(run->deps.store, run->mailbox.id, folder, &err) &&
+                       run_guard_refused(run, &err),
                    &err))
         run->folders[run->folder_at].listing = true;
+    if (!run->hints.anywhere) { /* the others may have lost theirs, too */
+        widen(run);
+        run->folder_at = 0;
+    }
     run_next(run, run->stop ? RUN_DONE : RUN_IN);
 }
 
+/* After a restore every folder's state is refused, once. */
 static void changes_failed(struct run *run, const struct err *err)
 {
-    if (err->kind == ERR_GONE && strcmp(err->code, "token") == 0 &&
-        run->passes++ < RUN_PASSES_MAX) {
+    bool may = err->kind == ERR_GONE && run->restarts++ < run->folder_count + RUN_PASSES_MAX;
+
+    run->passes += bug(refusal_counts_as_look);
+    if (may && strcmp(err->code, "token") == 0) {
         begin_again(run, run->folders[run->folder_at].id);
-    } else if (err->kind == ERR_GONE && run->passes++ < RUN_PASSES_MAX) {
+    } else if (may) {
         run_next(run, RUN_FOLDERS); /* the folder is gone: which are there now? */
     } else {
         run_fail(run, err);
         run_next(run, RUN_DONE);
     }
+}
+
+/* Most pages say that nothing happened: those are worth no transaction. */
+static bool tells_nothing(const struct run *run, const struct folder_row *folder,
+                          const struct remote_page *page)
+{
+    return page->last && page->count == 0 && !folder->listing && !run->job.id &&
+           !run->unconfirmed && strcmp(page->token, run->token) == 0;
 }
 
 static void changes_came(const struct err *err, const struct remote_page *page, void *arg)
@@ -387,6 +527,11 @@ static void changes_came(const struct err *err, const struct remote_page *page, 
     run->call = NULL;
     if (err->kind != ERR_OK) {
         changes_failed(run, err);
+        return;
+    }
+    if (tells_nothing(run, &run->folders[run->folder_at], page)) {
+        run->folder_at++;
+        run_next(run, RUN_IN);
         return;
     }
     if (!run_begin(run) ||

@@ -10,7 +10,7 @@
 #include "store/audio.h"
 #include "sync/compose.h"
 
-enum { MESSAGES_A_TURN = 64, JOB_EVERY = 16, BODY_BYTES_MAX = LIMIT_TRANSCRIPT + 4096 };
+enum { MESSAGES_A_TURN = 64, JOB_EVERY = 16, BODY_BYTES_MAX = 2 * LIMIT_TRANSCRIPT + 4096 };
 
 /* ---- the list of messages ---- */
 
@@ -30,33 +30,10 @@ static bool collect(const struct message *message, void *arg)
     return true;
 }
 
-/* More than this vanished at once: a restore, a wrong mailbox, an empty database. Nothing is
- * deleted; a person says which side is right. */
-static bool guard(struct run *run, struct err *err)
-{
-    int64_t missing, agreed;
-
-    if (!item_count_missing(run->deps.store, run->mailbox.id, &missing, &agreed, err))
-        return false;
-    int64_t limit = agreed * run->deps.guard_percent / 100;
-    if (limit < run->deps.guard_count)
-        limit = run->deps.guard_count;
-    if (missing <= limit || run->reasons & 1u << QUEUE_RESYNC)
-        return true;
-    run->result.suspend = true;
-    return err_set(err, ERR_REFUSED,
-                   "%lld of %lld messages vanished from Exchange at once, more than the guard "
-                   "allows (%lld): nothing was deleted; if Exchange is right run \"sibctl sync "
-                   "resync %s\", then \"sibctl sync resume %s\"",
-                   (long long)missing, (long long)agreed, (long long)limit, run->mailbox.name,
-                   run->mailbox.name);
-}
-
 static bool begin_out(struct run *run, struct err *err)
 {
     run->message_count = run->message_at = 0;
-    if (!guard(run, err) ||
-        !message_each_dirty(run->deps.store, run->mailbox.id, collect, run, err))
+    if (!message_each_dirty(run->deps.store, run->mailbox.id, collect, run, err))
         return false;
     if (run->job.id && !run->job.total)
         run->job.total = run->message_count;
@@ -69,11 +46,42 @@ static void ref_came(const struct err *err, const struct remote_ref *ref, void *
 static void removed(const struct err *err, void *arg);
 static void shown_came(const struct err *err, const struct remote_page *page, void *arg);
 
+/* The words are read now, perhaps later than the message: what came in between changed its
+ * content_at, and is sent again with that. */
+static void compose(const struct run_work *work, struct buf *body)
+{
+    struct store *store = work->run->deps.store;
+    char *transcript = message_transcript(store, work->id);
+    char *text = message_text(store, work->id);
+
+    buf_init(body, BODY_BYTES_MAX);
+    compose_body(&work->message, &(struct compose_words){transcript, text}, body);
+    free(transcript);
+    free(text);
+}
+
+static void rewrite(struct run_work *work)
+{
+    struct run *run = work->run;
+    bool drop_audio = !compose_has_audio(&work->message);
+    char item_class[COMPOSE_CLASS_BYTES];
+    struct buf body;
+
+    compose(work, &body);
+    compose_item_class(&work->message, run->deps.item_class, item_class);
+    const struct remote_content content = {.body = buf_str(&body),
+                                           .item_class = drop_audio ? item_class : NULL,
+                                           .drop_audio = drop_audio};
+    run->call = run->remote->ops->rewrite(run->remote, work->item.id, work->item.version,
+                                          &content, ref_came, run);
+    buf_clear(&body);
+}
+
 static void create(struct run_work *work)
 {
     struct run *run = work->run;
     const struct message *message = &work->message;
-    char path[LIMIT_PATH] = "";
+    char path[LIMIT_PATH] = "", item_class[COMPOSE_CLASS_BYTES];
     struct err gone;
     struct buf body;
 
@@ -81,10 +89,7 @@ static void create(struct run_work *work)
     bool audio = compose_has_audio(message);
     if (audio)
         audio_path(run->deps.store, message->audio, path, &gone);
-    char *transcript = message_transcript(run->deps.store, message->id);
-    buf_init(&body, BODY_BYTES_MAX);
-    compose_body(message, transcript, &body);
-    free(transcript);
+    compose(work, &body);
     const struct remote_new item = {
         .message_id = message->id,
         .creation = work->attempt.creation,
@@ -92,10 +97,11 @@ static void create(struct run_work *work)
         .generation = work->attempt.generation,
         .subject = work->attempt.subject,
         .body = buf_str(&body),
-        .item_class = run->deps.item_class,
+        .item_class = compose_item_class(message, run->deps.item_class, item_class),
         .from_number = message->from_number,
         .from_name = message->from_name,
         .from_address = message->from_address,
+        .reference = message->reference,
         .received = message->received,
         .duration_ms = message->duration_ms,
         .read = work->attempt.read,
@@ -137,6 +143,7 @@ static void start_call(struct run *run)
     case STEP_MOVE:
         run->call = remote->ops->move(remote, work->item.id, work->target, ref_came, run);
         break;
+    case STEP_REWRITE: rewrite(work); break;
     case STEP_REMOVE:
     case STEP_REMOVE_SURPLUS:
         run->call = remote->ops->remove(remote, work->item.id, removed, run);
@@ -246,6 +253,25 @@ static void removed(const struct err *err, void *arg)
 
 /* ---- the phase ---- */
 
+/* (tx) The copies of a user who was removed are gone: nothing more is done for that mailbox. */
+static bool end_erase(struct run *run, struct err *err)
+{
+    return strcmp(run->job.kind, JOB_ERASE) != 0 || strcmp(run->job.state, "done") != 0 ||
+           mailbox_erased(run->deps.store, run->mailbox.id, err);
+}
+
+/* (tx) What else was asked for meanwhile is done by a run of its own. */
+static bool write_end(struct run *run, struct err *err)
+{
+    struct store *store = run->deps.store;
+    struct job other;
+    bool found;
+
+    return job_update(store, &run->job, err) && end_erase(run, err) &&
+           job_open_run(store, run->mailbox.id, &other, &found, err) &&
+           (!found || queue_push(store, run->mailbox.id, QUEUE_RESYNC, 0, err));
+}
+
 static void end_job(struct run *run)
 {
     struct err err;
@@ -257,14 +283,18 @@ static void end_job(struct run *run)
     run->job.done = run->job.total;
     run->job.ended_ms = store_now(run->deps.store).ms;
     if (run_begin(run))
-        run_commit(run, job_update(run->deps.store, &run->job, &err), &err);
+        run_commit(run, write_end(run, &err), &err);
 }
 
 static void end_out(struct run *run)
 {
+    struct err err;
+
     free(run->messages);
     run->messages = NULL;
     run->message_cap = 0;
+    if (!run->stop && !run_guard_end(run, &err))
+        run_fail(run, &err);
     if (run->look_again && !run->stop && run->passes++ < RUN_PASSES_MAX) {
         run->need_in = true;
         run_next(run, RUN_FOLDERS);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bug.h"
 #include "base/text.h"
 #include "store/alarm.h"
 #include "store/history.h"
@@ -37,7 +38,7 @@ static void take_created(struct run_work *work)
     const struct attempt *attempt = &work->attempt;
 
     memset(item, 0, sizeof *item);
-    item->place = REMOTE_INBOX;
+    item->place = work->place == AGREED_SENT ? REMOTE_SENT : REMOTE_INBOX;
     text_copy(item->message, sizeof item->message, work->id);
     text_copy(item->creation, sizeof item->creation, attempt->creation);
     text_copy(item->subject, sizeof item->subject, attempt->subject);
@@ -46,6 +47,7 @@ static void take_created(struct run_work *work)
     item->created_ms = item->modified_ms = attempt->sent_ms;
     work->agreed.read = attempt->read;
     work->agreed.urgent = attempt->urgent;
+    work->agreed.content = attempt->content;
     text_copy(work->agreed.subject, sizeof work->agreed.subject, attempt->subject);
 }
 
@@ -61,6 +63,20 @@ static bool note(struct run_work *work, const char *what, struct err *err)
     return history_add(work->run->deps.store, work->id, "exchange", what, work->why, err);
 }
 
+/* What was done is certain now; what an earlier request was to do beside it is not. */
+static void forget_intent(struct run_work *work)
+{
+    struct intent *intent = &work->agreed.intent;
+    unsigned what = intent->what & work->before.what;
+
+    if (work->step == STEP_SET)
+        what &= ~run_intent_of(&work->fields);
+    else
+        what = work->step == STEP_MOVE ? what & ~(unsigned)INTENT_PLACE : 0;
+    intent->what = what;
+    intent->until_ms = work->before.until_ms;
+}
+
 /* An item that is there (still, or now): put it into the mirror and agree on it. */
 static bool record_item(struct run_work *work, const char *old_id, const char *what,
                         struct err *err)
@@ -68,9 +84,22 @@ static bool record_item(struct run_work *work, const char *old_id, const char *w
     struct store *store = work->run->deps.store;
 
     work->agreed.refusals = 0;
-    work->agreed.intent.what = 0;
+    forget_intent(work);
     return item_put_own(store, work->run->mailbox.id, old_id, &work->item, err) &&
            agreed_set(store, work->id, &work->agreed, err) && note(work, what, err);
+}
+
+/* It says what was told here when the step was planned. An intent that is open stays so: this
+ * says nothing about it. */
+static bool record_rewritten(struct run_work *work, const char *old_id, struct err *err)
+{
+    struct store *store = work->run->deps.store;
+
+    work->agreed.refusals = 0;
+    work->agreed.content = work->message.content_at;
+    work->agreed.content_until_ms = 0;
+    return item_put_own(store, work->run->mailbox.id, old_id, &work->item, err) &&
+           agreed_set(store, work->id, &work->agreed, err) && note(work, "rewritten", err);
 }
 
 static bool record_removed(struct run_work *work, struct err *err)
@@ -88,11 +117,34 @@ static bool record_removed(struct run_work *work, struct err *err)
     return agreed_set(store, work->id, &work->agreed, err);
 }
 
+/* "read, subject" */
+static void name_fields(const struct remote_fields *set, char *out, size_t size)
+{
+    snprintf(out, size, "%s%s%s",
+             !set->set_read ? ""
+             : set->read    ? ", read"
+                            : ", unread",
+             !set->set_urgent ? ""
+             : set->urgent    ? ", urgent"
+                              : ", normal",
+             set->set_subject ? ", subject" : "");
+    memmove(out, out + 2, strlen(out) - 1);
+}
+
+static const char *moved_to(enum agreed_place place)
+{
+    switch (place) {
+    case AGREED_DELETED: return "moved to Deleted Items";
+    case AGREED_SENT: return "moved to Sent Items";
+    default: return "moved to the Inbox";
+    }
+}
+
 static bool record_done(struct run_work *work, const struct remote_ref *ref, struct err *err)
 {
     struct run_result *result = &work->run->result;
     struct store *store = work->run->deps.store;
-    char old_id[LIMIT_REMOTE_ID];
+    char old_id[LIMIT_REMOTE_ID], what[LIMIT_EVENT];
 
     text_copy(old_id, sizeof old_id, work->item.id);
     switch (work->step) {
@@ -100,7 +152,8 @@ static bool record_done(struct run_work *work, const struct remote_ref *ref, str
         take_ref(work, ref);
         take_fields(work);
         result->updated++;
-        return record_item(work, old_id, "updated", err);
+        name_fields(&work->fields, what, sizeof what);
+        return record_item(work, old_id, what, err);
     case STEP_CREATE:
         take_created(work);
         take_ref(work, ref);
@@ -116,10 +169,11 @@ static bool record_done(struct run_work *work, const struct remote_ref *ref, str
         take_ref(work, ref);
         take_folder(work);
         result->moved++;
-        return record_item(work, old_id,
-                           work->place == AGREED_DELETED ? "moved to Deleted Items"
-                                                         : "moved to the Inbox",
-                           err);
+        return record_item(work, old_id, moved_to(work->place), err);
+    case STEP_REWRITE:
+        take_ref(work, ref);
+        result->updated++;
+        return record_rewritten(work, old_id, err);
     case STEP_REMOVE:
     case STEP_REMOVE_SURPLUS: result->removed++; return record_removed(work, err);
     case STEP_NONE: break;
@@ -156,19 +210,34 @@ static bool is_refusal(const struct err *err)
            err->effect == ERR_EFFECT_NONE && err->kind != ERR_FULL;
 }
 
-/* It was not done: forgotten. It may have been: remembered until its time, from now, has
- * passed. */
+/* It was not done: forgotten, but not what an earlier request may have done; that, too, makes
+ * an item go from where it is looked for. It may have been: remembered until its time, from
+ * now, has passed. */
 static bool settle_intent(struct run_work *work, const struct err *said, struct err *err)
 {
     struct intent *intent = &work->agreed.intent;
 
     if (!intent->what || (work->step != STEP_SET && work->step != STEP_MOVE))
         return true;
-    if (said->effect == ERR_EFFECT_NONE)
+    if (bug(earlier_intent_lost) && said->effect == ERR_EFFECT_NONE)
         intent->what = 0;
+    else if (said->effect == ERR_EFFECT_NONE)
+        *intent = work->before;
     else
         intent->until_ms = store_now(work->run->deps.store).ms + work->run->deps.in_doubt_ms;
     return agreed_set(work->run->deps.store, work->id, &work->agreed, err);
+}
+
+/* The same for a rewrite. */
+static bool settle_rewrite(struct run_work *work, const struct err *said, struct err *err)
+{
+    struct store *store = work->run->deps.store;
+
+    if (work->step != STEP_REWRITE)
+        return true;
+    work->agreed.content_until_ms =
+        said->effect == ERR_EFFECT_NONE ? 0 : store_now(store).ms + work->run->deps.in_doubt_ms;
+    return agreed_set(store, work->id, &work->agreed, err);
 }
 
 static bool record_failed(struct run_work *work, const struct err *said, struct err *err)
@@ -181,7 +250,8 @@ static bool record_failed(struct run_work *work, const struct err *said, struct 
     if (staged)
         return run_stage_failed(work, said, err) &&
                (said->kind == ERR_GONE || !is_refusal(said) || run_refuse(work, said, err));
-    if (work->step == STEP_CREATE && said->effect == ERR_EFFECT_NONE &&
+    if (work->step == STEP_CREATE &&
+        (said->effect == ERR_EFFECT_NONE || bug(lost_answer_closes)) &&
         !attempt_close(store, work->attempt.creation, err))
         return false;
     /* It went out when its turn came, not when it was planned: its time is counted from now. */
@@ -189,7 +259,7 @@ static bool record_failed(struct run_work *work, const struct err *said, struct 
         !attempt_extend(store, work->attempt.creation,
                         store_now(store).ms + run->deps.in_doubt_ms, err))
         return false;
-    if (!settle_intent(work, said, err))
+    if (!settle_intent(work, said, err) || !settle_rewrite(work, said, err))
         return false;
     if (said->kind == ERR_GONE && work->step != STEP_CREATE) {
         run->look_again = true;
@@ -235,8 +305,13 @@ static bool is_done(const struct run_work *work, const struct err *said)
 bool run_record(struct run_work *work, const struct err *said, const struct remote_ref *ref,
                 struct err *err)
 {
-    if (is_done(work, said))
-        return record_done(work, ref, err);
+    if (is_done(work, said)) {
+        work->open = work->open && !bug(clean_after_step);
+        return record_done(work, ref, err) &&
+               (!bug(clean_after_step) ||
+                (message_get(work->run->deps.store, work->id, &work->message, err) &&
+                 message_mark_clean(work->run->deps.store, work->id, work->message.row, err)));
+    }
     log_debug(&work->run->log, "message %s: %s (effect %s)", work->id, said->text,
               said->effect == ERR_EFFECT_UNKNOWN ? "unknown" : "none");
     work->open = false; /* it is looked at again in another pass or run */

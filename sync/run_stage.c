@@ -66,6 +66,7 @@ static bool begin(struct run_work *work, const struct run_facts *facts, struct e
     attempt->sent_ms = store_now(run->deps.store).ms;
     attempt->read = work->message.read;
     attempt->urgent = work->message.urgent;
+    attempt->content = work->message.content_at;
     text_copy(attempt->subject, sizeof attempt->subject, work->message.subject);
     attempt->generation = next_generation(facts);
     return attempt_begin(run->deps.store, run->mailbox.id, attempt, err);
@@ -150,10 +151,11 @@ static bool shown(struct run_work *work, struct err *err)
     if (!attempt_find(store, item->creation, &made, &found, err))
         return false;
     text_copy(item->folder, sizeof item->folder, work->target);
-    item->place = REMOTE_INBOX;
-    work->agreed.place = AGREED_INBOX;
+    item->place = work->place == AGREED_SENT ? REMOTE_SENT : REMOTE_INBOX;
+    work->agreed.place = work->place;
     work->agreed.read = found ? made.read : item->read;
     work->agreed.urgent = found ? made.urgent : item->urgent;
+    work->agreed.content = found ? made.content : 0;
     text_copy(work->agreed.subject, sizeof work->agreed.subject,
               found ? made.subject : item->subject);
     text_copy(work->agreed.item, sizeof work->agreed.item, item->id);

@@ -13,14 +13,12 @@
 #include "ews/record.h"
 #include "ews/ews_stream.h"
 #include "ews/transport.h"
-#include "store/audio.h"
 #include "sync/account.h"
+#include "sync/housekeeping.h"
+#include "sync/room.h"
 #include "sync/scheduler.h"
 
-enum {
-    DRAIN_MS = TIME_STOP_MS * 7 / 10,
-    COLLECT_MS = 3600 * 1000,
-};
+enum { DRAIN_MS = TIME_STOP_MS * 7 / 10 };
 
 static_assert((int)DRAIN_MS < (int)TIME_STOP_MS,
               "drained before the supervisor loses its patience");
@@ -35,7 +33,9 @@ struct program {
     struct scheduler *scheduler;
     struct poke *poke;
     struct service *service;
-    struct loop_timer *deadline, *collect;
+    struct loop_timer *deadline;
+    struct housekeeping *housekeeping;
+    struct room *room;
     int exit_code;
 };
 
@@ -133,19 +133,6 @@ static void poked(void *arg)
     scheduler_poke(((struct program *)arg)->scheduler);
 }
 
-static void collect(void *arg)
-{
-    struct program *program = arg;
-    struct err err;
-    int64_t removed;
-
-    loop_timer_set(program->collect, COLLECT_MS);
-    if (!audio_collect(program->store, &removed, &err))
-        log_warning(&root, "%s", err.text);
-    else if (removed)
-        log_info(&root, "removed %lld audio files that no message names", (long long)removed);
-}
-
 static bool open_accounts(struct program *program, struct err *err)
 {
     const struct account_deps deps = {program->loop, program->transport, program->store, &root};
@@ -166,6 +153,7 @@ static bool open_store(struct program *program, struct err *err)
     const struct store_options options = {
         .state_dir = program->config->node.state_dir,
         .node = program->config->node.identity == CONFIG_SUBSCRIBER ? 2 : 1,
+        .server = program->config->node.name,
     };
 
     program->store = store_open(&options, err);
@@ -238,13 +226,24 @@ static bool open_all(struct program *program, struct err *err)
         .arg = program,
     };
     program->deadline = loop_timer_new(program->loop, end, program);
-    program->collect = loop_timer_new(program->loop, collect, program);
     program->service = service_new(program->loop, stop, reload, program, err);
     if (!program->service)
         return false;
     program->scheduler = scheduler_new(&deps, err);
     if (!program->scheduler)
         return false;
+    const struct housekeeping_deps keeping = {
+        .loop = program->loop,
+        .store = program->store,
+        .config = program->config,
+        .log = &root,
+        .changed = poked,
+        .arg = program,
+    };
+    program->housekeeping = housekeeping_new(&keeping);
+    program->room = room_new(program->loop, program->store, &root);
+    if (!program->housekeeping || !program->room)
+        return err_set(err, ERR_SYSTEM, "out of memory");
     program->poke = poke_listen(program->loop, program->config->node.state_dir, "sync", poked,
                                 program, err);
     return program->poke != NULL;
@@ -253,16 +252,16 @@ static bool open_all(struct program *program, struct err *err)
 static void close_all(struct program *program)
 {
     poke_free(&program->poke);
+    housekeeping_free(&program->housekeeping);
+    room_free(&program->room);
     scheduler_free(&program->scheduler);
     service_free(&program->service);
     for (size_t i = 0; i < CONFIG_EXCHANGES_MAX; i++)
         account_close(&program->accounts[i]);
     transport_free(&program->transport);
     store_close(&program->store);
-    if (program->loop) {
+    if (program->loop)
         loop_timer_free(&program->deadline);
-        loop_timer_free(&program->collect);
-    }
     loop_free(&program->loop);
     config_free(&program->config);
 }
@@ -283,7 +282,6 @@ static int run(const char *config_path, const char *record_dir)
                  program.config->exchange_count ? "single-inbox is off in [sync]"
                                                 : "there is no [exchange] section");
     if (open_all(&program, &err)) {
-        loop_timer_set(program.collect, COLLECT_MS);
         service_ready(program.service);
         log_info(&root, "started: %zu Exchange servers", program.config->exchange_count);
         loop_run(program.loop);

@@ -195,9 +195,10 @@ static void lost(struct group *group, const char *subscription)
 }
 
 static void on_stream(enum remote_stream_word word, const char *subscription,
-                      const struct err *err, void *arg)
+                      const struct remote_where *where, const struct err *err, void *arg)
 {
     struct group *group = arg;
+    struct subscriptions *all = group->hearing->all;
     struct member *member;
 
     switch (word) {
@@ -205,7 +206,14 @@ static void on_stream(enum remote_stream_word word, const char *subscription,
     case REMOTE_STREAM_CHANGED:
         member = find_subscription(group, subscription);
         if (member)
-            subscriptions_mark(group->hearing->all, member, 0);
+            subscriptions_mark_where(all, member, where);
+        break;
+    case REMOTE_STREAM_FOLDERS:
+        member = find_subscription(group, subscription);
+        if (!member)
+            break;
+        member->folders = true;
+        subscriptions_mark(all, member, 0);
         break;
     case REMOTE_STREAM_LOST: lost(group, subscription); break;
     case REMOTE_STREAM_ENDED: ended(group, err); break;

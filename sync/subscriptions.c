@@ -94,7 +94,7 @@ struct member *subscriptions_member(struct subscriptions *all, const struct mail
 
 /* ---- marks ---- */
 
-void subscriptions_mark(struct subscriptions *all, struct member *member, int64_t delay_ms)
+static void mark(struct subscriptions *all, struct member *member, int64_t delay_ms)
 {
     if (member->marked && member->mark_ms <= delay_ms)
         return;
@@ -103,6 +103,50 @@ void subscriptions_mark(struct subscriptions *all, struct member *member, int64_
     member->marked = true;
     member->mark_ms = delay_ms;
     loop_timer_set(all->marker, 0);
+}
+
+void subscriptions_mark(struct subscriptions *all, struct member *member, int64_t delay_ms)
+{
+    member->anywhere = true;
+    mark(all, member, delay_ms);
+}
+
+static bool add_spots(struct store *store, struct member *member,
+                      const struct remote_where *where)
+{
+    struct err err;
+
+    if (!member->hint)
+        member->hint = calloc(1, sizeof *member->hint);
+    for (int i = 0; member->hint && i < where->count; i++) {
+        if (!hint_add(store, member->mailbox, member->hint, where->spots[i].folder,
+                      where->spots[i].from, &err))
+            return false;
+    }
+    return member->hint && where->count > 0;
+}
+
+void subscriptions_mark_where(struct subscriptions *all, struct member *member,
+                              const struct remote_where *where)
+{
+    if (!member->anywhere && !add_spots(all->deps.store, member, where))
+        member->anywhere = true;
+    mark(all, member, 0);
+}
+
+static bool push(struct store *store, const struct member *member, struct err *err)
+{
+    if (member->folders)
+        return queue_push(store, member->mailbox, QUEUE_FOLDERS, member->mark_ms, err);
+    return queue_push_hint(store, member->mailbox, member->anywhere ? NULL : member->hint,
+                           member->mark_ms, err);
+}
+
+static void unmark(struct member *member)
+{
+    free(member->hint);
+    member->hint = NULL;
+    member->marked = member->folders = member->anywhere = member->end_row = false;
 }
 
 int64_t subscriptions_spread(struct subscriptions *all)
@@ -133,7 +177,7 @@ static void write_marks(void *arg)
     {
         ok = ok &&
              (!member->end_row || watch_end_way(store, member->mailbox, WATCH_STREAM, &err)) &&
-             queue_push(store, member->mailbox, QUEUE_NOTIFICATION, member->mark_ms, &err);
+             push(store, member, &err);
     }
     if (!subscriptions_commit(all, ok, &err)) {
         loop_timer_set(all->marker, MARK_AGAIN_MS);
@@ -141,7 +185,7 @@ static void write_marks(void *arg)
     }
     while ((member = TAILQ_FIRST(&all->marked))) {
         TAILQ_REMOVE(&all->marked, member, mark);
-        member->marked = member->end_row = false;
+        unmark(member);
     }
     all->deps.wake(all->deps.wake_arg);
 }
@@ -419,6 +463,17 @@ void subscriptions_after(struct subscriptions *all, const struct mailbox *mailbo
     said->sweep_ms = is.polled ? POLL_SWEEP_MS : all->deps.config->sync.sweep_ms;
 }
 
+void subscriptions_forget(struct subscriptions *all, const struct mailbox *mailbox)
+{
+    struct member *member = find_member(all, mailbox->id);
+
+    if (!member)
+        return;
+    streams_leave(member);
+    member->end_row = false; /* the caller ended its rows */
+    member->silent = 0;
+}
+
 /* ---- life ---- */
 
 static void add_hearing(struct subscriptions *all, const struct config_exchange *exchange)
@@ -558,6 +613,7 @@ void subscriptions_free(struct subscriptions **subscriptions)
     while ((member = TAILQ_FIRST(&all->members))) {
         TAILQ_REMOVE(&all->members, member, all);
         free(member->subscription);
+        free(member->hint);
         free(member);
     }
     loop_timer_free(&all->tick);

@@ -52,6 +52,11 @@ struct subscriptions_said {
 void subscriptions_after(struct subscriptions *subscriptions, const struct mailbox *mailbox,
                          bool subscribed, struct subscriptions_said *said);
 
+/* Nobody wants to hear of this mailbox any more: Exchange is told, where it tells us over a
+ * stream; a call of its own is answered with Unsubscribe, for the caller ends the mailbox's
+ * rows (store/watch.h). Legal inside a transaction. */
+void subscriptions_forget(struct subscriptions *subscriptions, const struct mailbox *mailbox);
+
 /* Close the streams, end every subscription in one transaction (the listener answers
  * Unsubscribe from then on), and tell Exchange of those that it does not call about. `done`
  * runs once, within TIME_UNSUBSCRIBE_MS. */

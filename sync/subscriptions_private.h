@@ -7,6 +7,7 @@
 #include <sys/queue.h>
 
 #include "base/rng.h"
+#include "queue/hint.h"
 #include "sync/hear.h"
 #include "sync/subscriptions.h"
 
@@ -31,9 +32,12 @@ struct member {
     bool no_anchor; /* Exchange refused to act for it */
     bool marked;    /* in the list of those to be looked at */
     TAILQ_ENTRY(member) mark;
-    int64_t mark_ms; /* in so long */
-    bool end_row;    /* its stream's row is to be ended */
-    bool waits;      /* for its turn to subscribe: looked at again soon */
+    int64_t mark_ms;   /* in so long */
+    bool folders;      /* ... and its folders are to be listed */
+    bool anywhere;     /* ... or this is of no account, and all are to be looked at: */
+    struct hint *hint; /* where something changed; NULL: not said */
+    bool end_row;      /* its stream's row is to be ended */
+    bool waits;        /* for its turn to subscribe: looked at again soon */
 };
 TAILQ_HEAD(member_list, member);
 
@@ -111,6 +115,9 @@ struct subscriptions {
 struct member *subscriptions_member(struct subscriptions *all, const struct mailbox *mailbox);
 /* The queue shall have it in delay_ms. */
 void subscriptions_mark(struct subscriptions *all, struct member *member, int64_t delay_ms);
+/* At once, because of a change there. */
+void subscriptions_mark_where(struct subscriptions *all, struct member *member,
+                              const struct remote_where *where);
 /* A delay behind all that were given out lately. */
 int64_t subscriptions_spread(struct subscriptions *all);
 /* Think again about the ways, as soon as the loop turns. */

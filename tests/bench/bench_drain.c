@@ -80,6 +80,7 @@ static void prepare(struct bench_site *site, struct prepared *prepared)
             .from_number = "+15550100",
             .from_name = "Ann",
             .from_address = "",
+            .reference = "",
             .received = clock_wall(),
             .duration_ms = 10000,
             .audio_path = path,

@@ -89,6 +89,7 @@ static void prepare(struct requests *requests, const char *path)
             .from_number = "+15550100",
             .from_name = "Ann",
             .from_address = "",
+            .reference = "",
             .received = clock_wall(),
             .duration_ms = 10000,
             .audio_path = path,

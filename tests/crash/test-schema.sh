@@ -28,6 +28,7 @@ id_of() { sed -n "$1p" "$promises" | cut -d' ' -f1; }
 ctl message read "$(id_of 1)" >/dev/null     # UpdateItem
 ctl message urgent "$(id_of 3)" >/dev/null
 ctl message subject "$(id_of 2)" 'Neu & <wichtig> "☎"' >/dev/null
+ctl message transcript "$(id_of 1)" --text 'What was said & <more> ]]>' >/dev/null
 ctl message delete "$(id_of 4)" >/dev/null   # MoveItem
 ctl message purge "$(id_of 5)" >/dev/null    # DeleteItem
 until_true 20 agree ann ben || broken "changes by phone arrive"

@@ -20,6 +20,8 @@
 #define EXCHANGE_PROPERTY_SET "b7a3f0c2-5d0e-4c53-9f2b-7c1d5b8e6a41"
 #define EXCHANGE_MESSAGE_ID   "SibMessageId"
 #define EXCHANGE_CREATION     "SibCreation"
+/* The folder below the Outbox into which people put voice messages that they compose. */
+#define EXCHANGE_VOICE_OUTBOX "Voice Outbox"
 
 #define EXCHANGE_REQUEST_MAX (64L * 1024 * 1024)
 #define EXCHANGE_ANSWER_MAX  (160L * 1024 * 1024)

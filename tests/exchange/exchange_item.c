@@ -11,7 +11,8 @@
     "SELECT id, mailbox, folder, born, full, touched, gone, received, sent, created, "         \
     "modified,"                                                                                \
     " read, draft, size, key, subject, class, importance, sensitivity, body, body_type,"       \
-    " from_name, from_address, recipients, internet_id FROM item "
+    " from_name, from_address, recipients, internet_id, cc, bcc, in_reply_to, refs, receipts"  \
+    " FROM item "
 
 static const char internal[] = "ErrorInternalServerError";
 
@@ -56,6 +57,7 @@ static bool read_item(struct db_query *query, struct item *item)
         snprintf(item->key, sizeof item->key, "%s", ex_db_text(query, 14));
         for (int i = 0; i < ITEM_TEXTS; i++)
             ex_item_set_text(item, (enum item_text)i, ex_db_text(query, 15 + i));
+        item->receipts = ex_db_int(query, 15 + ITEM_TEXTS);
     }
     ex_db_end(&query);
     return found;
@@ -108,13 +110,14 @@ static bool insert(struct exchange *ex, struct item *item)
         "INSERT INTO item (mailbox, folder, born, full, touched, received, sent, created,"
         " modified, read, draft, size, subject, class, importance, sensitivity, body, "
         "body_type,"
-        " from_name, from_address, recipients, internet_id)"
-        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-        "iiiiiiiiiiiissssssssss", item->mailbox, item->folder, item->born, item->full,
+        " from_name, from_address, recipients, internet_id, cc, bcc, in_reply_to, refs,"
+        " receipts) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        "iiiiiiiiiiiissssssssssssssi", item->mailbox, item->folder, item->born, item->full,
         item->touched, item->received, item->sent, item->created, item->modified,
         (int64_t)item->read, (int64_t)item->draft, item->size, t[ITEM_SUBJECT], t[ITEM_CLASS],
         t[ITEM_IMPORTANCE], t[ITEM_SENSITIVITY], t[ITEM_BODY], t[ITEM_BODY_TYPE],
-        t[ITEM_FROM_NAME], t[ITEM_FROM_ADDRESS], t[ITEM_TO], t[ITEM_INTERNET_ID]);
+        t[ITEM_FROM_NAME], t[ITEM_FROM_ADDRESS], t[ITEM_TO], t[ITEM_INTERNET_ID], t[ITEM_CC],
+        t[ITEM_BCC], t[ITEM_IN_REPLY_TO], t[ITEM_REFERENCES], item->receipts);
     item->id = ex_db_last_id(ex->db);
     ex_ident_make(ex, IDENT_ITEM, item->mailbox, item->id, item->key);
     return ok &&
@@ -156,12 +159,14 @@ const char *ex_item_save(struct exchange *ex, struct item *item, bool only_read)
             ex->db,
             "UPDATE item SET full=?, touched=?, received=?, sent=?, modified=?, read=?,"
             " draft=?, subject=?, class=?, importance=?, sensitivity=?, body=?, body_type=?,"
-            " from_name=?, from_address=?, recipients=?, internet_id=? WHERE id=?",
-            "iiiiiiissssssssssi", item->full, item->touched, item->received, item->sent,
+            " from_name=?, from_address=?, recipients=?, internet_id=?, cc=?, bcc=?,"
+            " in_reply_to=?, refs=?, receipts=? WHERE id=?",
+            "iiiiiiissssssssssssssii", item->full, item->touched, item->received, item->sent,
             item->modified, (int64_t)item->read, (int64_t)item->draft, t[ITEM_SUBJECT],
             t[ITEM_CLASS], t[ITEM_IMPORTANCE], t[ITEM_SENSITIVITY], t[ITEM_BODY],
             t[ITEM_BODY_TYPE], t[ITEM_FROM_NAME], t[ITEM_FROM_ADDRESS], t[ITEM_TO],
-            t[ITEM_INTERNET_ID], item->id))
+            t[ITEM_INTERNET_ID], t[ITEM_CC], t[ITEM_BCC], t[ITEM_IN_REPLY_TO],
+            t[ITEM_REFERENCES], item->receipts, item->id))
         return internal;
     tell(ex, PUSH_MODIFIED, item, 0, NULL);
     return NULL;
@@ -239,17 +244,31 @@ const char *ex_item_copy(struct exchange *ex, struct item *item, int64_t folder)
 /* A content goes when the last attachment that names it goes, here and in a backup. It goes
  * before the commit: should that fail, a live item lacks its audio, which a stand-in may do
  * once in a power cut. */
+static void forget(struct exchange *ex, const struct attachment *attachment)
+{
+    ex_db_run(ex->db, "DELETE FROM attachment WHERE id=?", "i", attachment->id);
+    if (!ex_db_value(ex->db, 1,
+                     "SELECT (SELECT count(*) FROM attachment WHERE hash=?)"
+                     " + (SELECT count(*) FROM backup_attachment WHERE hash=?)",
+                     "ss", attachment->hash, attachment->hash))
+        ex_blob_forget(ex->blobs, attachment->hash);
+}
+
 static void remove_attachments(struct exchange *ex, int64_t item)
 {
     struct attachment attachment;
-    while (ex_attachment_next(ex, item, 0, &attachment)) {
-        ex_db_run(ex->db, "DELETE FROM attachment WHERE id=?", "i", attachment.id);
-        if (!ex_db_value(ex->db, 1,
-                         "SELECT (SELECT count(*) FROM attachment WHERE hash=?)"
-                         " + (SELECT count(*) FROM backup_attachment WHERE hash=?)",
-                         "ss", attachment.hash, attachment.hash))
-            ex_blob_forget(ex->blobs, attachment.hash);
-    }
+    while (ex_attachment_next(ex, item, 0, &attachment))
+        forget(ex, &attachment);
+}
+
+const char *ex_attachment_remove(struct exchange *ex, struct item *item,
+                                 const struct attachment *attachment)
+{
+    forget(ex, attachment);
+    item->size -= item->size > attachment->size ? attachment->size : 0;
+    if (!ex_db_run(ex->db, "UPDATE item SET size=? WHERE id=?", "ii", item->size, item->id))
+        return internal;
+    return ex_item_save(ex, item, false);
 }
 
 const char *ex_item_remove(struct exchange *ex, struct item *item)

@@ -31,14 +31,21 @@ enum item_text {
     ITEM_FROM_ADDRESS,
     ITEM_TO, /* addresses, separated by ", " */
     ITEM_INTERNET_ID,
+    ITEM_CC,
+    ITEM_BCC,
+    ITEM_IN_REPLY_TO,
+    ITEM_REFERENCES,
     ITEM_TEXTS,
 };
+
+enum { ITEM_READ_RECEIPT = 1, ITEM_DELIVERY_RECEIPT = 2 };
 
 struct item {
     int64_t id, mailbox, folder;
     int64_t born, full, touched, gone; /* numbers of changes; full: the last but read flags */
     int64_t received, sent, created, modified; /* milliseconds since 1970 */
     bool read, draft;
+    int64_t receipts; /* ITEM_READ_RECEIPT, ITEM_DELIVERY_RECEIPT: asked for */
     int64_t size;
     char key[EXCHANGE_ID_MAX]; /* ItemId */
     char *text[ITEM_TEXTS];    /* never NULL in an item that was loaded */
@@ -117,6 +124,9 @@ bool ex_attachment_by_key(struct exchange *ex, int64_t mailbox, const char *key,
 /* One after another: fills the one whose id is the least above `after`. */
 bool ex_attachment_next(struct exchange *ex, int64_t item, int64_t after,
                         struct attachment *attachment);
+/* The item is another version of itself afterwards. */
+const char *ex_attachment_remove(struct exchange *ex, struct item *item,
+                                 const struct attachment *attachment);
 
 /* Does this text look like an id of ours at all? */
 bool exchange_id_well_formed(const char *key);

@@ -196,7 +196,12 @@ static void read_headers(const struct part *part, struct item *item)
     static const struct {
         const char *name;
         enum item_text text;
-    } texts[] = {{"Subject", ITEM_SUBJECT}, {"Message-ID", ITEM_INTERNET_ID}, {"To", ITEM_TO}};
+    } texts[] = {{"Subject", ITEM_SUBJECT},
+                 {"Message-ID", ITEM_INTERNET_ID},
+                 {"To", ITEM_TO},
+                 {"Cc", ITEM_CC},
+                 {"In-Reply-To", ITEM_IN_REPLY_TO},
+                 {"References", ITEM_REFERENCES}};
     char value[LIMIT_SUBJECT];
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (ex_mime_header(part, texts[i].name, value, sizeof value)) {

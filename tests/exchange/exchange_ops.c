@@ -22,6 +22,7 @@ static const struct operation operations[] = {
     {"GetItem", ex_op_get_item, "m:Items"},
     {"FindItem", ex_op_find_item, NULL},
     {"GetAttachment", ex_op_get_attachment, "m:Attachments"},
+    {"DeleteAttachment", ex_op_delete_attachment, NULL},
     {"Subscribe", ex_op_subscribe, NULL},
     {"Unsubscribe", ex_op_unsubscribe, NULL},
     {"GetEvents", ex_op_get_events, NULL},

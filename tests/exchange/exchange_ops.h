@@ -19,6 +19,7 @@ void ex_op_delete_item(struct call *call);
 void ex_op_get_item(struct call *call);
 void ex_op_find_item(struct call *call);
 void ex_op_get_attachment(struct call *call);
+void ex_op_delete_attachment(struct call *call);
 void ex_op_subscribe(struct call *call);
 void ex_op_unsubscribe(struct call *call);
 void ex_op_get_events(struct call *call);

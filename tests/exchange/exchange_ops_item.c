@@ -318,3 +318,39 @@ void ex_op_delete_item(struct call *call)
         if (!ex_ops_stops(call))
             ex_soap_result(call, delete_one(call, id));
 }
+
+static void show_root(struct call *call, const struct item *item)
+{
+    char version[EXCHANGE_ID_MAX];
+    ex_item_change_key(call->ex, item, version);
+    xml_open(&call->xml, "m:RootItemId");
+    xml_attribute(&call->xml, "RootItemId", item->key);
+    xml_attribute(&call->xml, "RootItemChangeKey", version);
+    xml_close(&call->xml);
+}
+
+void ex_op_delete_attachment(struct call *call)
+{
+    for (const struct xml_node *id = ex_ops_list(call, "AttachmentIds"); id; id = id->next) {
+        const char *key = xml_attr(id, "Id"), *code = NULL;
+        struct attachment attachment;
+        struct item item = {.id = 0};
+        if (ex_ops_stops(call))
+            continue;
+        if (strncmp(key, "AAMk", 4) != 0)
+            code = "ErrorInvalidAttachmentId";
+        else if (!ex_attachment_by_key(call->ex, call->mailbox, key, &attachment) ||
+                 !ex_item_by_id(call->ex, attachment.item, &item))
+            code = "ErrorItemNotFound";
+        if (!code)
+            code = ex_attachment_remove(call->ex, &item, &attachment);
+        if (code) {
+            ex_soap_error(call, code);
+        } else {
+            ex_soap_success(call);
+            show_root(call, &item);
+            ex_soap_done(call);
+        }
+        ex_item_clear(&item);
+    }
+}

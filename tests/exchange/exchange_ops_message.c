@@ -29,7 +29,8 @@ static const char *set_from(struct item *item, const struct xml_node *node)
     return NULL;
 }
 
-static const char *set_to(struct item *item, const struct xml_node *node)
+static const char *set_people(struct item *item, const struct xml_node *node,
+                              enum item_text which)
 {
     struct buf list;
     buf_init(&list, 64 * KIB);
@@ -37,8 +38,17 @@ static const char *set_to(struct item *item, const struct xml_node *node)
         buf_add_str(&list, list.len ? ", " : "");
         buf_add_str(&list, xml_child_text(m, NS_TYPES, "EmailAddress"));
     }
-    ex_item_set_text(item, ITEM_TO, buf_str(&list));
+    ex_item_set_text(item, which, buf_str(&list));
     buf_clear(&list);
+    return NULL;
+}
+
+static const char *set_receipt(struct item *item, const struct xml_node *node, int64_t which)
+{
+    bool wanted;
+    if (!ex_schema_boolean(node->text, &wanted))
+        return "ErrorInvalidPropertySet";
+    item->receipts = wanted ? item->receipts | which : item->receipts & ~which;
     return NULL;
 }
 
@@ -57,16 +67,10 @@ static const char *apply_one(struct item *item, const struct xml_node *node)
                                          "MimeContent",
                                          "Categories",
                                          "Culture",
-                                         "InReplyTo",
                                          "Flag",
-                                         "CcRecipients",
-                                         "BccRecipients",
                                          "ReplyTo",
-                                         "References",
                                          "ConversationTopic",
                                          "ConversationIndex",
-                                         "IsReadReceiptRequested",
-                                         "IsDeliveryReceiptRequested",
                                          "IsResponseRequested",
                                          "ReminderDueBy",
                                          "ReminderIsSet",
@@ -88,7 +92,19 @@ static const char *apply_one(struct item *item, const struct xml_node *node)
     if (!strcmp(name, "From") || !strcmp(name, "Sender"))
         return set_from(item, node);
     if (!strcmp(name, "ToRecipients"))
-        return set_to(item, node);
+        return set_people(item, node, ITEM_TO);
+    if (!strcmp(name, "CcRecipients"))
+        return set_people(item, node, ITEM_CC);
+    if (!strcmp(name, "BccRecipients"))
+        return set_people(item, node, ITEM_BCC);
+    if (!strcmp(name, "InReplyTo"))
+        return set_text(item, node, ITEM_IN_REPLY_TO);
+    if (!strcmp(name, "References"))
+        return set_text(item, node, ITEM_REFERENCES);
+    if (!strcmp(name, "IsReadReceiptRequested"))
+        return set_receipt(item, node, ITEM_READ_RECEIPT);
+    if (!strcmp(name, "IsDeliveryReceiptRequested"))
+        return set_receipt(item, node, ITEM_DELIVERY_RECEIPT);
     if (!strcmp(name, "IsRead"))
         return ex_schema_boolean(node->text, &item->read) ? NULL : "ErrorInvalidPropertySet";
     return is_one_of(name, others) ? NULL : "ErrorInvalidPropertySet"; /* read-only */

@@ -98,6 +98,26 @@ void ex_op_find_item(struct call *call)
             find_in(call, id);
 }
 
+/* Of an attached message its properties come; the stand-in keeps none but its name. */
+static void show_attachment(struct call *call, const struct attachment *attachment)
+{
+    struct xml_writer *xml = &call->xml;
+    bool is_file = ex_attachment_is_file(attachment);
+    xml_open(xml, is_file ? "t:FileAttachment" : "t:ItemAttachment");
+    ex_shape_attachment_head(call, attachment);
+    if (is_file) {
+        xml_open(xml, "t:Content");
+        xml_flush(xml);
+        ex_blob_read_base64(call->ex->blobs, attachment->hash, xml->out);
+        xml_close(xml);
+    } else {
+        xml_open(xml, "t:Message");
+        xml_element(xml, "t:Subject", attachment->name);
+        xml_close(xml);
+    }
+    xml_close(xml);
+}
+
 void ex_op_get_attachment(struct call *call)
 {
     struct xml_writer *xml = &call->xml;
@@ -113,13 +133,7 @@ void ex_op_get_attachment(struct call *call)
         } else {
             ex_soap_success(call);
             xml_open(xml, "m:Attachments");
-            xml_open(xml, "t:FileAttachment");
-            ex_shape_attachment_head(call, &attachment);
-            xml_open(xml, "t:Content");
-            xml_flush(xml);
-            ex_blob_read_base64(call->ex->blobs, attachment.hash, xml->out);
-            xml_close(xml);
-            xml_close(xml);
+            show_attachment(call, &attachment);
             xml_close(xml);
             ex_soap_done(call);
         }

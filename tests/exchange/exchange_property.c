@@ -188,11 +188,13 @@ static char *field_value(struct exchange *ex, const struct item *item, const cha
                  {"item:Sensitivity", ITEM_SENSITIVITY},
                  {"item:Body", ITEM_BODY},
                  {"item:DisplayTo", ITEM_TO},
-                 {"message:InternetMessageId", ITEM_INTERNET_ID}};
+                 {"message:InternetMessageId", ITEM_INTERNET_ID},
+                 {"item:InReplyTo", ITEM_IN_REPLY_TO},
+                 {"message:References", ITEM_REFERENCES}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (!strcmp(texts[i].uri, uri)) {
             const char *text = item->text[texts[i].text];
-            bool absent = texts[i].text == ITEM_INTERNET_ID && !text[0];
+            bool absent = texts[i].text >= ITEM_INTERNET_ID && !text[0];
             return absent ? NULL : strdup(text);
         }
     if (!strcmp(uri, "item:DateTimeReceived"))
@@ -211,6 +213,10 @@ static char *field_value(struct exchange *ex, const struct item *item, const cha
         return strdup(has_attachments(ex, item) ? "true" : "false");
     if (!strcmp(uri, "message:IsRead"))
         return strdup(item->read ? "true" : "false");
+    if (!strcmp(uri, "message:IsReadReceiptRequested"))
+        return strdup(item->receipts & ITEM_READ_RECEIPT ? "true" : "false");
+    if (!strcmp(uri, "message:IsDeliveryReceiptRequested"))
+        return strdup(item->receipts & ITEM_DELIVERY_RECEIPT ? "true" : "false");
     return NULL;
 }
 

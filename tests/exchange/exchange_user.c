@@ -285,9 +285,7 @@ bool exchange_user_act(struct exchange *ex, const char *mailbox, const char *wor
     if (known)
         return done;
     if (!strcmp(word, "compose"))
-        return count == 1 ? exchange_user_compose(ex, mailbox, args[0],
-                                                  &(struct exchange_user_new){0}, item, err)
-                          : err_set(err, ERR_USAGE, "compose takes a folder");
+        return ex_user_compose_words(ex, mailbox, &words, item, err);
     for (size_t i = 0; i < sizeof acts / sizeof *acts; i++) {
         if (strcmp(acts[i].word, word) != 0)
             continue;
@@ -302,75 +300,14 @@ bool exchange_user_act(struct exchange *ex, const char *mailbox, const char *wor
 bool exchange_user_do(struct exchange *ex, const char *mailbox, struct err *err,
                       const char *word, ...)
 {
-    const char *args[4];
+    const char *args[USER_WORDS_MAX];
     int count = 0;
     va_list list;
     va_start(list, word);
-    for (const char *arg; count < 4 && (arg = va_arg(list, const char *));)
+    for (const char *arg; count < USER_WORDS_MAX && (arg = va_arg(list, const char *));)
         args[count++] = arg;
     va_end(list);
     return exchange_user_act(ex, mailbox, word, args, count, NULL, err);
-}
-
-static bool add_attachment(struct exchange *ex, struct item *item,
-                           const struct exchange_user_new *new_item, struct err *err)
-{
-    struct attachment attachment = {.id = 0};
-    struct blob_writer *writer = ex_blob_writer_new(ex->blobs);
-    if (!writer)
-        return err_set(err, ERR_SYSTEM, "no memory for an attachment");
-    ex_blob_add(writer, new_item->attachment, new_item->attachment_len);
-    if (!ex_blob_finish(&writer, attachment.hash, &attachment.size, err))
-        return false;
-    snprintf(attachment.name, sizeof attachment.name, "%s",
-             new_item->attachment_name ? new_item->attachment_name : "attachment");
-    snprintf(attachment.type, sizeof attachment.type, "%s",
-             new_item->attachment_type ? new_item->attachment_type
-                                       : "application/octet-stream");
-    return ex_attachment_add(ex, item, &attachment);
-}
-
-static void fill(struct item *item, const struct exchange_user_new *new_item)
-{
-    const char *const texts[ITEM_TEXTS] = {
-        [ITEM_SUBJECT] = new_item->subject,
-        [ITEM_BODY] = new_item->body,
-        [ITEM_FROM_NAME] = new_item->from_name,
-        [ITEM_FROM_ADDRESS] = new_item->from_address,
-        [ITEM_TO] = new_item->to,
-        [ITEM_IMPORTANCE] = new_item->urgent ? "High" : NULL,
-        [ITEM_SENSITIVITY] = new_item->private ? "Private" : NULL,
-    };
-    ex_item_init(item);
-    for (int i = 0; i < ITEM_TEXTS; i++)
-        if (texts[i])
-            ex_item_set_text(item, (enum item_text)i, texts[i]);
-    item->read = new_item->read;
-    item->draft = new_item->draft;
-}
-
-bool exchange_user_compose(struct exchange *ex, const char *mailbox, const char *path,
-                           const struct exchange_user_new *new_item, char *key, struct err *err)
-{
-    int64_t id;
-    struct folder folder;
-    struct item item;
-    if (!ex_user_mailbox(ex, mailbox, &id, err))
-        return false;
-    fill(&item, new_item);
-    ex_db_begin(ex->db);
-    bool ok = ex_user_folder(ex, id, path, true, &folder, err);
-    const char *code = ok ? ex_item_create(ex, folder.id, &item, ITEM_FROM_OUTSIDE) : NULL;
-    if (code)
-        ok = refused(err, code, "compose");
-    if (ok && new_item->attachment)
-        ok = add_attachment(ex, &item, new_item, err);
-    if (key)
-        snprintf(key, EXCHANGE_ID_MAX, "%s", ok ? item.key : "");
-    ex_item_clear(&item);
-    if (!ok)
-        ex_db_rollback(ex->db);
-    return ok && exchange_commit(ex, err);
 }
 
 long exchange_user_count(struct exchange *ex, const char *mailbox, const char *path)

@@ -10,7 +10,11 @@
  *   purge ITEM          away, without a trace in Deleted Items
  *   subject ITEM TEXT
  *   urgent ITEM on|off
- *   compose FOLDER      a new message (see exchange_user_new)
+ *   compose [FOLDER] [--to ADDRESS,...] [--cc ...] [--bcc ...] [--subject TEXT] [--body TEXT]
+ *           [--html TEXT] [--from ADDRESS] [--urgent] [--private] [--reply-to ITEM]
+ * [--read-receipt]
+ *           [--delivery-receipt] [--attach FILE[:NAME[:TYPE]]]... [--read] [--draft]
+ *                       a new message (see exchange_user_new)
  *   folder add|remove PATH, folder rename PATH NAME, folder move PATH FOLDER
  * and what an administrator of Exchange does to the mailbox (exchange.h):
  *   snapshot, restore-backup, lose-states, lose-subscriptions
@@ -27,18 +31,31 @@
 
 #include "tests/exchange/exchange.h"
 
+/* type "message/rfc822": an attached message (ItemAttachment). */
+struct exchange_user_file {
+    const char *name, *type;
+    const void *bytes;
+    size_t len;
+};
+
 /* What `compose` makes; NULL fields have defaults. */
 struct exchange_user_new {
-    const char *subject, *body, *from_name, *from_address, *to;
-    bool urgent, private, read, draft;
-    const char *attachment_name, *attachment_type;
-    const void *attachment; /* NULL: none */
-    size_t attachment_len;
+    const char *subject, *body, *from_name, *from_address;
+    const char *html; /* instead of body */
+    /* Separated by commas. "/o=..." is an address of the directory (RoutingType EX), a word
+     * without "@" a list of one's own that has no address. */
+    const char *to, *cc, *bcc;
+    bool urgent, private, read, draft, read_receipt, delivery_receipt;
+    const char *reply_to;   /* an ITEM */
+    const char *message_id; /* as our product makes it; its creation token is the same */
+    const struct exchange_user_file *files;
+    int file_count;
 };
 
 /* {"mailbox": ..., "items": [{"number", "id", "change_key", "folder", "folder_kind", "subject",
  * "read", "urgent", "private", "draft", "received", "created", "modified", "item_class",
- * "message_id", "creation", "body", "from_name", "from_address", "to", "size", "attachments":
+ * "message_id", "creation", "body", "from_name", "from_address", "to", "cc", "bcc",
+ * "in_reply_to", "references", "read_receipt", "delivery_receipt", "size", "attachments":
  * [{"id", "name", "type", "size", "sha256"}], "properties": {name: value}}]}. folder_kind: the
  * distinguished name of the root above ("inbox", "deleteditems", ..., "other"). Folder by
  * folder, the Inbox first, newest first. folder NULL: all. */
@@ -55,9 +72,16 @@ bool exchange_user_act(struct exchange *ex, const char *mailbox, const char *act
  * NULL). */
 bool exchange_user_do(struct exchange *ex, const char *mailbox, struct err *err,
                       const char *act, ...) __attribute__((sentinel));
+/* folder NULL: into the Voice Outbox, as an add-in of Outlook does: a draft, read, From the
+ * owner of the mailbox; ERR_NO_MAILBOX when that folder is not there yet. */
 bool exchange_user_compose(struct exchange *ex, const char *mailbox, const char *folder,
                            const struct exchange_user_new *new_item, char *item,
                            struct err *err);
+/* What stands behind --attach: FILE[:NAME[:TYPE]]. */
+struct exchange_user_named {
+    char path[1024], name[256], type[128];
+};
+void exchange_user_split(const char *word, struct exchange_user_named *named);
 /* Items in a folder by its path (not below it); -1 when there is no such folder. */
 long exchange_user_count(struct exchange *ex, const char *mailbox, const char *folder);
 

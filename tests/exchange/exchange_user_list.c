@@ -99,16 +99,19 @@ static json_t *item_json(struct exchange *ex, const struct item *item, int numbe
     ex_folder_path(ex, item->folder, path, sizeof path);
     kind_of(ex, item->folder, kind, sizeof kind);
     json_t *object = json_pack(
-        "{si ss ss so ss so sb sb sb sb so so so so so so so so sI so so}", "number", number,
-        "id", item->key, "change_key", change_key, "folder", text_or(path), "folder_kind", kind,
-        "subject", text_or(t[ITEM_SUBJECT]), "read", item->read, "urgent",
+        "{si ss ss so ss so sb sb sb sb so so so so so so so so so so so so sb sb sI so so}",
+        "number", number, "id", item->key, "change_key", change_key, "folder", text_or(path),
+        "folder_kind", kind, "subject", text_or(t[ITEM_SUBJECT]), "read", item->read, "urgent",
         !strcmp(t[ITEM_IMPORTANCE], "High"), "private", !strcmp(t[ITEM_SENSITIVITY], "Private"),
         "draft", item->draft, "received", time_json(item->received), "created",
         time_json(item->created), "modified", time_json(item->modified), "item_class",
         text_or(t[ITEM_CLASS]), "body", text_or(t[ITEM_BODY]), "from_name",
         text_or(t[ITEM_FROM_NAME]), "from_address", text_or(t[ITEM_FROM_ADDRESS]), "to",
-        text_or(t[ITEM_TO]), "size", (json_int_t)item->size, "attachments",
-        attachments_json(ex, item), "properties", properties_json(ex, item));
+        text_or(t[ITEM_TO]), "cc", text_or(t[ITEM_CC]), "bcc", text_or(t[ITEM_BCC]),
+        "in_reply_to", text_or(t[ITEM_IN_REPLY_TO]), "references", text_or(t[ITEM_REFERENCES]),
+        "read_receipt", (item->receipts & ITEM_READ_RECEIPT) != 0, "delivery_receipt",
+        (item->receipts & ITEM_DELIVERY_RECEIPT) != 0, "size", (json_int_t)item->size,
+        "attachments", attachments_json(ex, item), "properties", properties_json(ex, item));
     add_property(ex, object, "message_id", item, USER_MESSAGE_ID);
     add_property(ex, object, "creation", item, USER_CREATION);
     return object;
@@ -171,52 +174,14 @@ static const char *string_of(const json_t *object, const char *name)
     return json_string_value(json_object_get(object, name));
 }
 
-/* "content" is base64; its bytes go through the blobs' decoder and come back. */
-static bool compose(struct exchange *ex, const char *mailbox, const char *folder,
-                    const json_t *from, char *item, struct err *err)
-{
-    const json_t *attachment = json_object_get(from, "attachment");
-    const char *content = string_of(attachment, "content");
-    char hash[LIMIT_SHA256];
-    int64_t size;
-    struct buf bytes;
-    struct exchange_user_new new_item = {
-        .subject = string_of(from, "subject"),
-        .body = string_of(from, "body"),
-        .from_name = string_of(from, "from_name"),
-        .from_address = string_of(from, "from_address"),
-        .to = string_of(from, "to"),
-        .urgent = json_is_true(json_object_get(from, "urgent")),
-        .private = json_is_true(json_object_get(from, "private")),
-        .read = json_is_true(json_object_get(from, "read")),
-        .draft = json_is_true(json_object_get(from, "draft")),
-        .attachment_name = string_of(attachment, "name"),
-        .attachment_type = string_of(attachment, "type"),
-    };
-    buf_init(&bytes, EXCHANGE_REQUEST_MAX);
-    bool ok = true;
-    if (content) {
-        struct blob_writer *writer = ex_blob_writer_new(ex->blobs);
-        if (!writer)
-            return err_set(err, ERR_SYSTEM, "no memory for an attachment");
-        ex_blob_add_base64(writer, content, strlen(content));
-        ok = ex_blob_finish(&writer, hash, &size, err) && ex_blob_read(ex->blobs, hash, &bytes);
-        new_item.attachment = buf_str(&bytes);
-        new_item.attachment_len = bytes.len;
-    }
-    ok = ok && exchange_user_compose(ex, mailbox, folder, &new_item, item, err);
-    buf_clear(&bytes);
-    return ok;
-}
-
 static json_t *answer_to(struct exchange *ex, const json_t *request, struct err *err)
 {
     const char *mailbox = string_of(request, "mailbox"), *act = string_of(request, "act");
     const json_t *list = json_object_get(request, "args");
-    const char *args[4] = {NULL};
+    const char *args[USER_WORDS_MAX] = {NULL};
     int count = 0;
     char item[EXCHANGE_ID_MAX] = "";
-    for (size_t i = 0; i < json_array_size(list) && count < 4; i++)
+    for (size_t i = 0; i < json_array_size(list) && count < USER_WORDS_MAX; i++)
         if (json_is_string(json_array_get(list, i)))
             args[count++] = json_string_value(json_array_get(list, i));
     if (!mailbox || !act) {
@@ -227,8 +192,9 @@ static json_t *answer_to(struct exchange *ex, const json_t *request, struct err 
         return exchange_user_list(ex, mailbox, args[0], err);
     if (!strcmp(act, "folders"))
         return exchange_user_folders(ex, mailbox, err);
-    bool ok = !strcmp(act, "compose") && count == 1
-                  ? compose(ex, mailbox, args[0], json_object_get(request, "new"), item, err)
+    bool ok = !strcmp(act, "compose") && count <= 1
+                  ? ex_user_compose_json(ex, mailbox, args[0], json_object_get(request, "new"),
+                                         item, err)
                   : exchange_user_act(ex, mailbox, act, args, count, item, err);
     return ok ? json_pack("{ss ss ss}", "mailbox", mailbox, "act", act, "id", item) : NULL;
 }

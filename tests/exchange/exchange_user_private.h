@@ -2,6 +2,8 @@
 #ifndef SIB_TESTS_EXCHANGE_EXCHANGE_USER_PRIVATE_H
 #define SIB_TESTS_EXCHANGE_EXCHANGE_USER_PRIVATE_H
 
+#include <jansson.h>
+
 #include "tests/exchange/exchange_mailbox.h"
 
 /* Our properties as the mailbox names them (ex_property_key). */
@@ -16,6 +18,8 @@ bool ex_user_folder(struct exchange *ex, int64_t mailbox, const char *path, bool
 bool ex_user_item(struct exchange *ex, int64_t mailbox, const char *word, struct item *item,
                   struct err *err);
 
+enum { USER_WORDS_MAX = 64 }; /* arguments of an act */
+
 /* Acts on a mailbox as a whole (exchange_user_whole.c). *known: is the word one of them? If
  * not, nothing was done. */
 struct user_words {
@@ -25,6 +29,13 @@ struct user_words {
 };
 bool ex_user_whole(struct exchange *ex, const char *mailbox, const struct user_words *words,
                    bool *known, struct err *err);
+
+/* compose [FOLDER] [--to ...]: exchange_user_compose.c. */
+bool ex_user_compose_words(struct exchange *ex, const char *mailbox,
+                           const struct user_words *words, char *item, struct err *err);
+/* folder NULL: the Voice Outbox; from: the "new" of a request to the control endpoint. */
+bool ex_user_compose_json(struct exchange *ex, const char *mailbox, const char *folder,
+                          const json_t *from, char *item, struct err *err);
 
 /* All items of a mailbox in the order of the list: the Inbox and what is below it first. */
 struct user_walk {

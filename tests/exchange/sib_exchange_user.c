@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "tests/exchange/exchange_blob.h"
+#include "tests/exchange/exchange_user.h"
 
 static const char usage[] =
     "Usage: sib-exchange-user [OPTION]... MAILBOX COMMAND [ARGUMENT]...\n"
@@ -27,8 +28,16 @@ static const char usage[] =
     "  purge ITEM                    away, without a trace\n"
     "  subject ITEM TEXT\n"
     "  urgent ITEM on|off\n"
-    "  compose FOLDER [--subject TEXT] [--body TEXT] [--from ADDRESS] [--to ADDRESS,...]\n"
-    "                 [--attach FILE] [--urgent] [--private] [--read] [--draft]\n"
+    "  compose [--to ADDRESS,...] [--cc ...] [--bcc ...] [--subject TEXT] [--body TEXT]\n"
+    "          [--html TEXT] [--attach FILE[:NAME[:TYPE]]]... [--urgent] [--private] "
+    "[--reply-to ITEM]\n"
+    "          [--read-receipt] [--delivery-receipt] [--from ADDRESS]\n"
+    "                                a voice message, put into the folder \"Voice Outbox\"\n"
+    "                                below the Outbox, From the owner. An address /o=... is\n"
+    "                                one of the directory (RoutingType EX); TYPE\n"
+    "                                message/rfc822 attaches a message\n"
+    "  compose FOLDER [the same] [--read] [--draft]\n"
+    "                                a message from anybody in that folder\n"
     "  folder add PATH | remove PATH | rename PATH NAME | move PATH FOLDER\n"
     "What an administrator of Exchange does to the mailbox:\n"
     "  snapshot                      a backup; restore-backup goes back to it\n"
@@ -53,8 +62,14 @@ enum option_code {
     OPT_VERSION,
     OPT_SUBJECT,
     OPT_BODY,
+    OPT_HTML,
     OPT_FROM,
     OPT_TO,
+    OPT_CC,
+    OPT_BCC,
+    OPT_REPLY_TO,
+    OPT_READ_RECEIPT,
+    OPT_DELIVERY_RECEIPT,
     OPT_ATTACH,
     OPT_URGENT,
     OPT_PRIVATE,
@@ -70,8 +85,14 @@ static const struct option long_options[] = {
     {"version", no_argument, NULL, OPT_VERSION},
     {"subject", required_argument, NULL, OPT_SUBJECT},
     {"body", required_argument, NULL, OPT_BODY},
+    {"html", required_argument, NULL, OPT_HTML},
     {"from", required_argument, NULL, OPT_FROM},
     {"to", required_argument, NULL, OPT_TO},
+    {"cc", required_argument, NULL, OPT_CC},
+    {"bcc", required_argument, NULL, OPT_BCC},
+    {"reply-to", required_argument, NULL, OPT_REPLY_TO},
+    {"read-receipt", no_argument, NULL, OPT_READ_RECEIPT},
+    {"delivery-receipt", no_argument, NULL, OPT_DELIVERY_RECEIPT},
     {"attach", required_argument, NULL, OPT_ATTACH},
     {"urgent", no_argument, NULL, OPT_URGENT},
     {"private", no_argument, NULL, OPT_PRIVATE},
@@ -81,9 +102,10 @@ static const struct option long_options[] = {
 };
 
 struct options {
-    const char *server, *data, *attach;
+    const char *server, *data;
     bool json;
-    json_t *new_item;
+    json_t *new_item; /* what compose makes */
+    json_t *attachments;
 };
 
 static int fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -109,6 +131,29 @@ static void set_flag(struct options *options, const char *name)
     json_object_set_new(options->new_item, name, json_true());
 }
 
+/* FILE[:NAME[:TYPE]] */
+static int attach(struct options *options)
+{
+    struct buf bytes, text;
+    struct err err;
+    struct exchange_user_named named;
+    exchange_user_split(optarg, &named);
+    buf_init(&bytes, LIMIT_AUDIO_BYTES);
+    buf_init(&text, LIMIT_REQUEST_BYTES);
+    bool ok = file_read(named.path, &bytes, &err);
+    if (ok) {
+        ex_blob_base64(&text, bytes.data, bytes.len);
+        json_array_append_new(options->attachments,
+                              json_pack("{ss ss ss}", "name", named.name, "type", named.type,
+                                        "content", buf_str(&text)));
+    } else {
+        fail(EX_NOINPUT, "%s", err.text);
+    }
+    buf_clear(&bytes);
+    buf_clear(&text);
+    return ok ? EX_OK : EX_NOINPUT;
+}
+
 /* EX_OK: go on; -1: done, and well. */
 static int take_option(struct options *options, int code)
 {
@@ -116,11 +161,17 @@ static int take_option(struct options *options, int code)
     case OPT_SERVER: options->server = optarg; break;
     case OPT_DATA: options->data = optarg; break;
     case OPT_JSON: options->json = true; break;
-    case OPT_ATTACH: options->attach = optarg; break;
+    case OPT_ATTACH: return attach(options);
     case OPT_SUBJECT: set_text(options, "subject"); break;
     case OPT_BODY: set_text(options, "body"); break;
+    case OPT_HTML: set_text(options, "html"); break;
     case OPT_FROM: set_text(options, "from_address"); break;
     case OPT_TO: set_text(options, "to"); break;
+    case OPT_CC: set_text(options, "cc"); break;
+    case OPT_BCC: set_text(options, "bcc"); break;
+    case OPT_REPLY_TO: set_text(options, "reply_to"); break;
+    case OPT_READ_RECEIPT: set_flag(options, "read_receipt"); break;
+    case OPT_DELIVERY_RECEIPT: set_flag(options, "delivery_receipt"); break;
     case OPT_URGENT: set_flag(options, "urgent"); break;
     case OPT_PRIVATE: set_flag(options, "private"); break;
     case OPT_READ: set_flag(options, "read"); break;
@@ -164,31 +215,6 @@ static bool find_server(const struct options *options, char *url, size_t size)
     fail(EX_UNAVAILABLE, "no stand-in is known (%s); start sib-exchange or give --server",
          path);
     return false;
-}
-
-static bool attach(struct options *options)
-{
-    struct buf bytes, text;
-    struct err err;
-    const char *slash = strrchr(options->attach, '/');
-    const char *name = slash ? slash + 1 : options->attach, *dot = strrchr(name, '.');
-    buf_init(&bytes, LIMIT_AUDIO_BYTES);
-    buf_init(&text, LIMIT_REQUEST_BYTES);
-    bool ok = file_read(options->attach, &bytes, &err);
-    if (ok) {
-        ex_blob_base64(&text, bytes.data, bytes.len);
-        const char *type = dot && !strcasecmp(dot, ".wav")   ? "audio/wav"
-                           : dot && !strcasecmp(dot, ".mp3") ? "audio/mpeg"
-                                                             : "application/octet-stream";
-        json_object_set_new(
-            options->new_item, "attachment",
-            json_pack("{ss ss ss}", "name", name, "type", type, "content", buf_str(&text)));
-    } else {
-        fail(err_exit_code(err.kind), "%s", err.text);
-    }
-    buf_clear(&bytes);
-    buf_clear(&text);
-    return ok;
 }
 
 static size_t take_answer(char *bytes, size_t size, size_t count, void *arg)
@@ -334,8 +360,6 @@ static int act(struct options *options, int count, char **words)
     int code = EX_OK;
     if (count < 2)
         return fail(EX_USAGE, "a mailbox and a command are needed; try --help");
-    if (options->attach && !attach(options))
-        return EX_NOINPUT;
     if (!find_server(options, server, sizeof server))
         return EX_UNAVAILABLE;
     json_t *args = json_array();
@@ -357,7 +381,8 @@ static int act(struct options *options, int count, char **words)
 
 int main(int argc, char **argv)
 {
-    struct options options = {.new_item = json_object()};
+    struct options options = {.new_item = json_object(), .attachments = json_array()};
+    json_object_set(options.new_item, "attachments", options.attachments);
     int rc = EX_OK;
     for (int code;
          rc == EX_OK && (code = getopt_long(argc, argv, "", long_options, NULL)) != -1;)
@@ -367,6 +392,7 @@ int main(int argc, char **argv)
         rc = act(&options, argc - optind, argv + optind);
     else if (rc < 0)
         rc = EX_OK;
+    json_decref(options.attachments);
     json_decref(options.new_item);
     curl_global_cleanup();
     return rc;

@@ -114,6 +114,26 @@ ask localhost
 check "a budget is used up" answers ErrorServerBusy
 
 start
+compose_fails() {
+    local code=0
+    user compose "$@" || code=$?
+    [ "$code" != 0 ]
+}
+printf 'RIFF' >"$dir/note.wav"
+check "nothing is composed before the Voice Outbox is there" compose_fails --to bob@example.net
+check "and it is said why" grep -q 'no folder "Voice Outbox"' "$dir/user"
+user folder add 'Outbox/Voice Outbox'
+check "a voice message is composed" user --json compose --to bob@example.net,eve@example.net \
+    --bcc dan@example.net --subject composed --urgent --read-receipt \
+    --attach "$dir/note.wav" --attach "$dir/note.wav:Mail:message/rfc822"
+check "a file that is not there is told" compose_fails --attach "$dir/none.wav"
+user --json list Outbox
+check "it is a draft of its owner" sh -c \
+    'grep -q "\"draft\": true" "$1" && grep -q "\"from_address\": \"ann@example.net\"" "$1"' sh "$dir/user"
+check "with all that was said" sh -c \
+    'grep -q "\"bcc\": \"dan@example.net\"" "$1" && grep -q "\"read_receipt\": true" "$1" &&
+     grep -q "\"name\": \"note.wav\"" "$1" && grep -q "message/rfc822" "$1"' sh "$dir/user"
+user purge composed
 user compose Inbox --subject kept
 user snapshot
 user purge kept

@@ -14,9 +14,11 @@ struct found {
     bool stop;
 };
 
-static bool take_id(const char *subscription, bool lost, void *arg)
+static bool take_id(const char *subscription, enum response_stream_word word,
+                    const struct remote_where *where, void *arg)
 {
-    (void)lost;
+    (void)word;
+    (void)where;
     (void)arg;
     fuzz_check(subscription[0] && strlen(subscription) < LIMIT_REMOTE_ID);
     return true;

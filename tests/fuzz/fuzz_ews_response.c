@@ -4,10 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/id.h"
 #include "base/xml.h"
 #include "ews/ews_error.h"
 #include "ews/ews_names.h"
 #include "ews/response.h"
+#include "ews/response_composed.h"
 #include "ews/response_stage.h"
 #include "ews/response_stream.h"
 #include "ews/soap.h"
@@ -17,7 +19,7 @@ static const enum remote_place all_places[] = {REMOTE_INBOX, REMOTE_DELETED, REM
                                                REMOTE_SENT};
 enum { PLACES = sizeof all_places / sizeof all_places[0] };
 
-enum { COPIES_MAX = 8, READERS = 19, ANY_ANSWER = 12, BEGINNINGS = 24 };
+enum { COPIES_MAX = 8, READERS = 20, ANY_ANSWER = 12, BEGINNINGS = 24 };
 
 static void check_code(const char *code)
 {
@@ -187,11 +189,13 @@ static void find_copies(const struct xml_node *root)
         check_id(items[i].id);
 }
 
-static bool streamed(const char *subscription, bool lost, void *arg)
+static bool streamed(const char *subscription, enum response_stream_word word,
+                     const struct remote_where *where, void *arg)
 {
     int *left = arg;
 
-    (void)lost;
+    (void)word;
+    (void)where;
     fuzz_check(*left > 0); /* not called again once it said stop */
     check_id(subscription);
     return --*left > 0;
@@ -203,6 +207,46 @@ static void stream(const struct xml_node *root, int most)
     bool closed, lost;
 
     fuzz_check_result(response_stream(root, streamed, &most, &closed, &lost, &err), &err);
+}
+
+/* A text within its limit, without control characters; lines: but for ends of lines and tabs.
+ */
+static void check_text(const char *text, size_t size, bool lines)
+{
+    fuzz_check(text && strlen(text) < size);
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        fuzz_check((c >= ' ' && c != 0x7F) || (lines && (c == '\n' || c == '\t')));
+    }
+}
+
+static void composed(const struct xml_node *root)
+{
+    struct err err = {0};
+
+    struct response_composed *composed = response_composed(root, &err);
+    check_verdict(composed != NULL, &err);
+    if (!composed)
+        return;
+    const struct remote_composed *told = &composed->told;
+    check_id(told->id);
+    fuzz_check(told->version && strlen(told->version) < LIMIT_REMOTE_ID);
+    check_text(told->from, LIMIT_LEGACY_ADDRESS, false);
+    check_text(told->subject, LIMIT_SUBJECT, false);
+    check_text(told->body, LIMIT_COMPOSED_BODY, true);
+    check_text(told->too_much, LIMIT_REASON, false);
+    fuzz_check(!*told->reference || id_valid(told->reference));
+    fuzz_check(told->to_count <= LIMIT_RECIPIENTS);
+    for (size_t i = 0; i < told->to_count; i++)
+        check_text(told->to[i], LIMIT_LEGACY_ADDRESS, false);
+    fuzz_check(told->attachment_count <= LIMIT_ATTACHMENTS);
+    for (size_t i = 0; i < told->attachment_count; i++) {
+        check_id(told->attachments[i].id);
+        check_text(told->attachments[i].name, LIMIT_ATTACHMENT_NAME, false);
+        check_text(told->attachments[i].type, LIMIT_CONTENT_TYPE, false);
+        fuzz_check(told->attachments[i].bytes >= -1);
+    }
+    response_composed_free(&composed);
 }
 
 static int messages_in(const struct xml_node *answer)
@@ -295,6 +339,7 @@ static void read_answer(unsigned char which, const struct xml_node *root)
     case 16: find_hidden(root); break;
     case 17: find_copies(root); break;
     case 18: stream(root, 1 + which / READERS); break;
+    case 19: composed(root); break;
     default: break;
     }
 }

@@ -18,6 +18,7 @@ struct judge {
     size_t size;
     bool agrees;
     const char *mailbox;
+    bool sent; /* Sent Items are synchronised */
 };
 
 static const char *string_of(const json_t *item, const char *key)
@@ -39,7 +40,25 @@ static bool is_deleted(const json_t *item)
     return strcmp(string_of(item, "folder_kind"), "deleteditems") == 0;
 }
 
-static const json_t *find_item(const json_t *items, const char *id, int *count)
+static bool is_sent(const json_t *item)
+{
+    return strcmp(string_of(item, "folder_kind"), "sentitems") == 0;
+}
+
+/* sent: Sent Items are synchronised. */
+static bool is_mapped(const json_t *item, bool sent)
+{
+    return is_inbox(item) || is_deleted(item) || (sent && is_sent(item));
+}
+
+static bool is_where(const json_t *item, enum message_folder folder)
+{
+    if (folder == FOLDER_SENT)
+        return is_sent(item);
+    return folder == FOLDER_INBOX ? is_inbox(item) : is_deleted(item);
+}
+
+static const json_t *find_item(const json_t *items, bool sent, const char *id, int *count)
 {
     const json_t *found = NULL, *item;
     size_t i;
@@ -47,8 +66,7 @@ static const json_t *find_item(const json_t *items, const char *id, int *count)
     *count = 0;
     json_array_foreach(items, i, item)
     {
-        if (strcmp(string_of(item, "message_id"), id) == 0 &&
-            (is_inbox(item) || is_deleted(item))) {
+        if (strcmp(string_of(item, "message_id"), id) == 0 && is_mapped(item, sent)) {
             (*count)++;
             found = item;
         }
@@ -67,7 +85,7 @@ static bool same_audio(const struct message *message, const json_t *item)
 {
     const json_t *attachments = json_object_get(item, "attachments");
 
-    if (message->secure)
+    if (message->secure || !message->audio[0])
         return json_array_size(attachments) == 0;
     return json_array_size(attachments) == 1 &&
            strcmp(string_of(json_array_get(attachments, 0), "sha256"), message->audio) == 0;
@@ -77,7 +95,7 @@ static bool check_item(struct judge *judge, const struct message *message, const
 {
     struct wall received;
 
-    if ((message->folder == FOLDER_INBOX) != is_inbox(item))
+    if (!is_where(item, message->folder))
         return differ(judge, message, "in another folder");
     if (message->read != json_is_true(json_object_get(item, "read")))
         return differ(judge, message, "read on one side only");
@@ -106,7 +124,7 @@ static bool check_copies(struct judge *judge, const struct message *message)
     json_array_foreach(judge->items, i, item)
     {
         if (strcmp(string_of(item, "message_id"), message->id) != 0 ||
-            !(is_inbox(item) || is_deleted(item)))
+            !is_mapped(item, judge->sent))
             continue;
         if (creation && strcmp(creation, string_of(item, "creation")) != 0)
             return differ(judge, message, "created more than once");
@@ -121,14 +139,16 @@ static bool check_message(const struct message *message, void *arg)
 {
     struct judge *judge = arg;
     int count;
-    const json_t *item = find_item(judge->items, message->id, &count);
+    const json_t *item = find_item(judge->items, judge->sent, message->id, &count);
 
     if (message->dirty_since_ms)
         return differ(judge, message, "still marked as not agreed");
     if (count > 1)
         return check_copies(judge, message);
     if (!item)
-        return message->folder == FOLDER_DELETED || differ(judge, message, "not in Exchange");
+        return message->folder == FOLDER_DELETED ||
+               (message->folder == FOLDER_SENT && !judge->sent) ||
+               differ(judge, message, "not in Exchange");
     return check_item(judge, message, item);
 }
 
@@ -150,7 +170,11 @@ static bool check_mailbox(const struct mailbox *mailbox, void *arg)
 
 bool site_agrees(struct site *site, char *text, size_t size)
 {
-    struct judge judge = {.site = site, .text = text, .size = size, .agrees = true};
+    struct judge judge = {.site = site,
+                          .text = text,
+                          .size = size,
+                          .agrees = true,
+                          .sent = site->config->sync.sent_items};
     struct err err;
 
     text[0] = '\0';
@@ -177,7 +201,7 @@ int site_items(struct site *site, const char *mailbox, const char *id)
     json_t *list = exchange_user_list(site->exchange, address, NULL, &err);
     if (!list)
         fail_msg("%s", err.text);
-    find_item(json_object_get(list, "items"), id, &count);
+    find_item(json_object_get(list, "items"), site->config->sync.sent_items, id, &count);
     json_decref(list);
     return count;
 }

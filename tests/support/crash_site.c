@@ -17,9 +17,9 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "base/id.h"
-#include "ews/notification.h"
 #include "store/watch.h"
 #include "sync/account.h"
+#include "tests/support/mark.h"
 
 static const char config_text[] =
     "[node]\nname = one\nidentity = publisher\nstate-dir = %s/state\n"
@@ -69,18 +69,8 @@ static void sink(enum log_level level, const char *line, void *arg)
         snprintf(site->first_warning, sizeof site->first_warning, "%s", line);
 }
 
-static bool mark(struct site *site, const struct watch *watch, struct err *err)
-{
-    bool ok = store_begin(site->store, err) &&
-              queue_push(site->store, watch->mailbox, QUEUE_NOTIFICATION, 0, err) &&
-              watch_heard(site->store, watch->secret, err) && store_commit(site->store, err);
-
-    store_rollback(site->store);
-    return ok;
-}
-
-static void deliver(const char *url, const char *body, size_t len, const char *subscription,
-                    void *arg)
+static void deliver_push(const char *url, const char *body, size_t len,
+                         const char *subscription, void *arg)
 {
     struct site *site = arg;
     struct notification parsed[8];
@@ -96,7 +86,7 @@ static void deliver(const char *url, const char *body, size_t len, const char *s
                  found && !watch.ended;
     if (site->scheduler && !known)
         result = EXCHANGE_PUSH_UNSUBSCRIBE;
-    else if (!site->scheduler || !mark(site, &watch, &err))
+    else if (!site->scheduler || !mark_notified(site->store, &watch, parsed, count, &err))
         result = EXCHANGE_PUSH_FAILED;
     exchange_push_answered(site->exchange, subscription, result);
     if (site->scheduler)
@@ -116,6 +106,7 @@ static void write_config(struct site *site)
     site->config = config_load(path, &err);
     if (!site->config)
         fail_msg("%s", err.text);
+    site->config->sync.voice_outbox = false; /* a test that wants it switches it on */
 }
 
 static void open_parts(struct site *site, const struct crash_life *life)
@@ -132,7 +123,7 @@ static void open_parts(struct site *site, const struct crash_life *life)
     site->exchange = exchange_new(path, site->loop, life->seed, &err);
     if (!site->exchange)
         fail_msg("%s", err.text);
-    exchange_set_deliver(site->exchange, deliver, site);
+    exchange_set_deliver(site->exchange, deliver_push, site);
     site->transport = exchange_transport_new(site->loop, site->exchange, 20, &err);
     assert_non_null(site->transport);
     const struct account_deps deps = {site->loop, site->transport, site->store, NULL};

@@ -14,10 +14,10 @@
 #include "base/id.h"
 #include "base/text.h"
 #include "ews/ews_stream.h"
-#include "ews/notification.h"
 #include "store/watch.h"
 #include "sync/account.h"
 #include "tests/exchange/exchange_user.h"
+#include "tests/support/mark.h"
 
 /* 2026-11-22T10:00:00Z */
 #define SITE_START_MS 1795341600000
@@ -31,9 +31,9 @@ static const char config_head[] =
     "[notify]\nlisten = 127.0.0.1:1\n";
 
 static long counts[32];
-static const char *const counted[] = {"",          "CreateItem", "UpdateItem",
-                                      "MoveItem",  "DeleteItem", "Subscribe",
-                                      "GetFolder", "FindFolder", "SyncFolderItems"};
+static const char *const counted[] = {
+    "",          "CreateItem", "UpdateItem", "MoveItem",        "DeleteItem",
+    "Subscribe", "GetFolder",  "FindFolder", "SyncFolderItems", "DeleteAttachment"};
 
 const char *site_fixture(const char *name)
 {
@@ -67,17 +67,8 @@ static void sink(enum log_level level, const char *line, void *arg)
 
 /* ---- Exchange calls back: what sib-notify does, without a socket ---- */
 
-static bool mark(struct site *site, const struct watch *watch, struct err *err)
-{
-    bool ok = store_begin(site->store, err) &&
-              queue_push(site->store, watch->mailbox, QUEUE_NOTIFICATION, 0, err) &&
-              watch_heard(site->store, watch->secret, err) && store_commit(site->store, err);
-
-    store_rollback(site->store);
-    return ok;
-}
-
-static enum exchange_push_result take(struct site *site, const char *secret)
+static enum exchange_push_result take(struct site *site, const char *secret,
+                                      const struct notification *notes, size_t count)
 {
     struct watch watch;
     bool found = false;
@@ -87,11 +78,12 @@ static enum exchange_push_result take(struct site *site, const char *secret)
         return EXCHANGE_PUSH_FAILED;
     if (!watch_find(site->store, secret, &watch, &found, &err) || !found || watch.ended)
         return EXCHANGE_PUSH_UNSUBSCRIBE;
-    return mark(site, &watch, &err) ? EXCHANGE_PUSH_OK : EXCHANGE_PUSH_FAILED;
+    return mark_notified(site->store, &watch, notes, count, &err) ? EXCHANGE_PUSH_OK
+                                                                  : EXCHANGE_PUSH_FAILED;
 }
 
-static void deliver(const char *url, const char *body, size_t len, const char *subscription,
-                    void *arg)
+static void deliver_push(const char *url, const char *body, size_t len,
+                         const char *subscription, void *arg)
 {
     struct site *site = arg;
     struct notification parsed[8];
@@ -99,7 +91,7 @@ static void deliver(const char *url, const char *body, size_t len, const char *s
     struct err err;
 
     assert_true(notification_parse(body, len, parsed, 8, &count, &err));
-    enum exchange_push_result result = take(site, strrchr(url, '/') + 1);
+    enum exchange_push_result result = take(site, strrchr(url, '/') + 1, parsed, count);
     exchange_push_answered(site->exchange, subscription, result);
     if (site->scheduler)
         scheduler_poke(site->scheduler);
@@ -120,6 +112,7 @@ static void write_config(struct site *site, const char *extra)
     site->config = config_load(path, &err);
     if (!site->config)
         fail_msg("%s", err.text);
+    site->config->sync.voice_outbox = extra && strstr(extra, "voice-outbox = on");
 }
 
 struct site *site_new(uint64_t seed, const char *extra)
@@ -141,7 +134,7 @@ struct site *site_new(uint64_t seed, const char *extra)
     site->exchange = exchange_new(NULL, site->loop, seed, &err);
     if (!site->store || !site->exchange)
         fail_msg("%s", err.text);
-    exchange_set_deliver(site->exchange, deliver, site);
+    exchange_set_deliver(site->exchange, deliver_push, site);
     site->transport = exchange_transport_new(site->loop, site->exchange, 20, &err);
     assert_non_null(site->transport);
     const struct account_deps deps = {site->loop, site->transport, site->store, NULL};
@@ -224,10 +217,20 @@ void site_start(struct site *site)
     site->scheduler = scheduler_new(&deps, &err);
     if (!site->scheduler)
         fail_msg("%s", err.text);
+    const struct housekeeping_deps keeping = {
+        .loop = site->loop,
+        .store = site->store,
+        .config = site->config,
+        .changed = account_changed,
+        .arg = site,
+    };
+    site->housekeeping = housekeeping_new(&keeping);
+    assert_non_null(site->housekeeping);
 }
 
 void site_kill(struct site *site)
 {
+    housekeeping_free(&site->housekeeping);
     scheduler_free(&site->scheduler);
     store_rollback(site->store);
 }

@@ -9,6 +9,7 @@
 
 #include "admin/phone.h"
 #include "base/config.h"
+#include "sync/housekeeping.h"
 #include "sync/scheduler.h"
 #include "tests/exchange/exchange.h"
 #include "tests/exchange/exchange_transport.h"
@@ -22,12 +23,15 @@ struct site {
     struct transport *transport;
     struct account *account;
     struct scheduler *scheduler; /* NULL while the service is stopped */
-    int warnings;                /* log lines of level warning or error */
-    bool expect_warnings;        /* else one fails the test at the end */
+    struct housekeeping *housekeeping;
+    int warnings;         /* log lines of level warning or error */
+    bool expect_warnings; /* else one fails the test at the end */
     char first_warning[512];
 };
 
-/* extra: lines added to the configuration file, NULL: none. */
+/* extra: lines added to the configuration file, NULL: none. Without "voice-outbox = on" among
+ * them it is off, so that a quiet run asks once each for the three folders that are always
+ * mapped. */
 struct site *site_new(uint64_t seed, const char *extra);
 void site_free(struct site **site);
 

@@ -277,22 +277,10 @@ struct err trace_answer(const struct trace *trace, size_t body_len, const char *
 
 struct err trace_fetch(const struct trace *trace, size_t body_len, const char *path)
 {
-    struct buf text;
-    struct fake_answer which = {
-        .status = 200,
-        .body = fixture_soap(
-            &text,
-            "<m:GetItemResponse><m:ResponseMessages><m:GetItemResponseMessage "
-            "ResponseClass=\"Success\"><m:ResponseCode>NoError</m:ResponseCode><m:Items>"
-            "<t:Message><t:ItemId Id=\"I\"/><t:Attachments><t:FileAttachment><t:AttachmentId "
-            "Id=\"A\"/><t:Name>a.wav</t:Name></t:FileAttachment></t:Attachments></t:Message>"
-            "</m:Items></m:GetItemResponseMessage></m:ResponseMessages></m:GetItemResponse>")};
     struct fake_answer answer = answer_of(trace, body_len);
-    begin(&which, &answer);
-    scene.remote->ops->fetch_audio(scene.remote, "I", path, on_end, NULL);
-    struct err err = end();
-    buf_clear(&text);
-    return err;
+    begin(&answer, &answer);
+    scene.remote->ops->fetch(scene.remote, "A", path, on_end, NULL);
+    return end();
 }
 
 void trace_say_error(struct buf *out, const struct err *err)

@@ -1,5 +1,4 @@
-/* Audio: what is a voice message and what is not, files that are named by their content, and
- * the subject that is made when a message is stored. */
+/* Audio: what is a voice message and what is not, and files that are named by their content. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -18,7 +17,6 @@
 #include "base/file.h"
 #include "base/id.h"
 #include "store/audio.h"
-#include "store/subject.h"
 #include "store/wav.h"
 #include "tests/support/site.h"
 #include "tests/support/store_fixture.h"
@@ -537,92 +535,6 @@ static void half_written_files_of_the_dead_are_collected(void **state)
     assert_int_equal(files_kept(f), 0);
 }
 
-/* ---- subjects ---- */
-
-static const char *make(const char *template, const struct subject_facts *facts)
-{
-    static char text[256];
-
-    subject_make(template, facts, text, sizeof text);
-    return text;
-}
-
-static void every_parameter_of_a_template_is_filled_in(void **state)
-{
-    const struct subject_facts facts = {
-        .caller_number = "100",
-        .called_number = "200",
-        .name = "Ben",
-        .extension = "300",
-        .urgent = true,
-        .private = true,
-        .secure = true,
-        .dispatch = true,
-    };
-
-    (void)state;
-    assert_string_equal(
-        make("%CALLERID%|%CALLEDID%|%NAME%|%EXTENSION%|%U%|%P%|%S%|%D%", &facts),
-        "100|200|Ben|300|Urgent|Private|Secure|Dispatch");
-}
-
-static void what_is_not_known_has_its_words_and_flags_that_are_off_leave_none(void **state)
-{
-    const struct subject_facts none = {.name = ""};
-
-    (void)state;
-    assert_string_equal(make("%CALLERID%|%CALLEDID%|%NAME%|%EXTENSION%|%U%%P%%S%%D%|", &none),
-                        "Unknown caller ID|Unknown called ID|Unknown name|Unknown extension||");
-    assert_string_equal(make("%U% %P%  %S% Message   %D%", &none), "Message");
-    assert_string_equal(make("", &none), "");
-}
-
-static void a_percent_sign_that_is_no_parameter_stays(void **state)
-{
-    const struct subject_facts facts = {.name = "100% %U% %NAME%"};
-
-    (void)state;
-    assert_string_equal(make("50% %X% %name% %", &facts), "50% %X% %name% %");
-    /* What a caller is called is not a template. */
-    assert_string_equal(make("%NAME%", &facts), "100% %U% %NAME%");
-}
-
-static bool is_whole_utf8(const char *text)
-{
-    for (const unsigned char *p = (const unsigned char *)text; *p;) {
-        int more = *p >= 0xF0 ? 3 : *p >= 0xE0 ? 2 : *p >= 0xC0 ? 1 : 0;
-        if ((*p & 0xC0) == 0x80)
-            return false;
-        for (p++; more > 0; more--, p++) {
-            if ((*p & 0xC0) != 0x80)
-                return false;
-        }
-    }
-    return true;
-}
-
-static void a_long_subject_is_cut_at_a_whole_character(void **state)
-{
-    static const char whole[] = "a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80"
-                                "b\xE7\x94\xB0 \xE4\xB8\xAD";
-    const struct subject_facts facts = {.name = whole};
-
-    (void)state;
-    for (size_t size = 1; size < sizeof whole + 8; size++) {
-        char *text = malloc(size); /* exactly so much, so that a byte more is seen */
-        assert_non_null(text);
-        subject_make("%NAME%", &facts, text, size);
-        size_t len = strlen(text);
-        assert_true(len < size);
-        assert_memory_equal(text, whole, len);
-        if (!is_whole_utf8(text))
-            fail_msg("cut inside a character at %zu bytes", size);
-        /* No more is lost than the character that did not fit, and a space before it. */
-        assert_true(size >= sizeof whole ? len == sizeof whole - 1 : len + 6 > size);
-        free(text);
-    }
-}
-
 #define PROMISE(name) cmocka_unit_test_setup_teardown(name, sf_set_up, sf_tear_down)
 #define ON_DISK(name) cmocka_unit_test_setup_teardown(name, sf_set_up_on_disk, sf_tear_down)
 
@@ -647,10 +559,6 @@ int main(void)
         PROMISE(a_file_that_two_messages_name_stays_until_both_let_go),
         PROMISE(audio_imported_again_is_young_again),
         PROMISE(half_written_files_of_the_dead_are_collected),
-        cmocka_unit_test(every_parameter_of_a_template_is_filled_in),
-        cmocka_unit_test(what_is_not_known_has_its_words_and_flags_that_are_off_leave_none),
-        cmocka_unit_test(a_percent_sign_that_is_no_parameter_stays),
-        cmocka_unit_test(a_long_subject_is_cut_at_a_whole_character),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -276,8 +276,8 @@ static void durations_have_a_unit(void **state)
     static const struct {
         const char *text;
         int64_t ms;
-    } good[] = {{"0s", 0},       {"500ms", 500},    {"10s", 10000}, {"5m", 300000},
-                {"1h", 3600000}, {"2d", 172800000}, {"007s", 7000}};
+    } good[] = {{"0", 0},       {"0s", 0},       {"500ms", 500},    {"10s", 10000},
+                {"5m", 300000}, {"1h", 3600000}, {"2d", 172800000}, {"007s", 7000}};
     static const char *const bad[] = {"",
                                       "5",
                                       "s",
@@ -869,7 +869,7 @@ static void a_value_of_the_wrong_kind_or_out_of_range_names_line_and_key(void **
     refuses(NODE "user =\n", 3, "user is empty");
     refuses(NODE "log-level = loud\n", 3, "log-level");
     refuses(NODE "[cluster]\nenabled = perhaps\n", 4, "yes or no");
-    refuses(NODE "[sync]\nsweep = 60\n", 4, "10s, 5m or 1h");
+    refuses(NODE "[sync]\nsweep = 60\n", 4, "10s, 5m, 1h or 30d");
     refuses(NODE "[sync]\nsweep = 59s\n", 4, "out of range");
     refuses(NODE "[sync]\nsweep = 8d\n", 4, "out of range");
     refuses(NODE "[sync]\nguard-count = 0\n", 4, "out of range");

@@ -36,6 +36,10 @@ static const char unsubscribe_answer[] = ">Unsubscribe</m:SubscriptionStatus>";
     "<t:NewMailEvent><t:Watermark>AR</t:Watermark>"                                            \
     "<t:TimeStamp>2026-11-22T10:00:00Z</t:TimeStamp><t:ItemId Id=\"AAMk\"/>"                   \
     "<t:ParentFolderId Id=\"AAMf\"/></t:NewMailEvent>"
+#define NEW_FOLDER                                                                             \
+    "<t:CreatedEvent><t:Watermark>AR</t:Watermark><t:TimeStamp>2026-11-22T10:00:01Z"           \
+    "</t:TimeStamp><t:FolderId Id=\"AAMkNEW=\"/><t:ParentFolderId Id=\"AAMkINBOX=\"/>"         \
+    "</t:CreatedEvent>"
 #define STATUS "<t:StatusEvent><t:Watermark>AR</t:Watermark></t:StatusEvent>"
 
 static const char mail_a[] = SOAP_HEAD MESSAGE("sub-a", NEW_MAIL) SOAP_TAIL;
@@ -63,6 +67,31 @@ static void a_notification_marks_the_mailbox_and_is_answered_after_the_commit(vo
     assert_int_equal(cf_rows_of(f, ""), 1);
     assert_int_not_equal(cf_watch_of(f, SECRET_A).heard_ms, 0);
     assert_int_equal(cf_watch_of(f, SECRET_B).heard_ms, 0);
+}
+
+static bool is_of_folders(const struct queue_row *row, void *arg)
+{
+    int *count = arg;
+
+    *count += row->reason == QUEUE_FOLDERS;
+    return true;
+}
+
+/* rule: map-below-made
+ * rule: notify-marked */
+static void a_new_folder_is_marked_so_that_the_folders_are_listed(void **state)
+{
+    struct callback_fixture *f = *state;
+    int count = 0;
+    struct err err;
+
+    struct callback_client *client =
+        cf_call(f, "POST", "/" SECRET_A, SOAP_HEAD MESSAGE("sub-a", NEW_FOLDER) SOAP_TAIL);
+    cf_run(f);
+    assert_true(cf_says(client, ok_answer));
+    assert_true(queue_each(f->store, "", is_of_folders, &count, &err));
+    assert_int_equal(count, 1);
+    assert_int_equal(cf_rows_of(f, "ann"), 1);
 }
 
 static void the_secret_is_the_last_component_of_the_path(void **state)
@@ -468,6 +497,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_notification_marks_the_mailbox_and_is_answered_after_the_commit),
+        TEST(a_new_folder_is_marked_so_that_the_folders_are_listed),
         TEST(the_secret_is_the_last_component_of_the_path),
         TEST(several_calls_in_one_turn_share_a_transaction),
         TEST(a_failed_commit_is_answered_503_and_leaves_no_mark),

@@ -25,19 +25,26 @@ static struct message message_of(void)
                             .subject = "the subject"};
 }
 
-static const char *body_of(const struct message *message, const char *transcript)
+static const char *body_with(const struct message *message, const char *transcript,
+                             const char *words)
 {
     static char text[4096];
     struct buf out;
 
     buf_init(&out, sizeof text - 1);
-    compose_body(message, transcript, &out);
+    compose_body(message, &(struct compose_words){transcript, words}, &out);
     assert_false(out.failed);
     snprintf(text, sizeof text, "%s", buf_str(&out));
     buf_clear(&out);
     return text;
 }
 
+static const char *body_of(const struct message *message, const char *transcript)
+{
+    return body_with(message, transcript, NULL);
+}
+
+/* rule: kind-normal */
 static void the_body_names_the_caller_the_time_and_the_length(void **state)
 {
     struct message message = message_of();
@@ -67,17 +74,51 @@ static void a_caller_is_named_by_what_is_known(void **state)
     assert_non_null(strstr(body_of(&message, NULL), "1111)\r\n"));
 }
 
+/* rule: kind-normal */
 static void the_transcription_stands_in_the_body(void **state)
 {
     struct message message = message_of();
 
     (void)state;
+    assert_null(strstr(body_of(&message, "not said to have come"), "not said"));
+    message.transcript = TRANSCRIPT_TEXT;
     assert_non_null(strstr(body_of(&message, "もしもし、やまだです。"),
                            "\r\nTranscription:\r\nもしもし、やまだです。\r\n"));
     assert_null(strstr(body_of(&message, NULL), "Transcription"));
     assert_null(strstr(body_of(&message, ""), "Transcription"));
 }
 
+/* rule: transcription-later */
+static void what_became_of_the_transcription_is_said(void **state)
+{
+    struct message message = message_of();
+
+    (void)state;
+    message.transcript = TRANSCRIPT_PENDING;
+    assert_non_null(strstr(body_of(&message, NULL), "\r\nTranscription: in progress\r\n"));
+    assert_null(strstr(body_of(&message, "too early"), "too early"));
+    message.transcript = TRANSCRIPT_FAILED;
+    assert_non_null(
+        strstr(body_of(&message, NULL), "\r\nTranscription: could not be made\r\n"));
+}
+
+/* rule: kind-receipts */
+static void a_receipt_says_its_text_and_nothing_of_a_call(void **state)
+{
+    struct message message = message_of();
+
+    (void)state;
+    message.kind = KIND_READ_RECEIPT;
+    message.audio[0] = '\0';
+    message.duration_ms = 0;
+    assert_string_equal(body_with(&message, NULL, "Ben heard your message."),
+                        "Ben heard your message.\r\n");
+    message.kind = KIND_VOICE;
+    assert_non_null(strstr(body_with(&message, NULL, "Typed by the sender."),
+                           "\r\n\r\nTyped by the sender.\r\n"));
+}
+
+/* rule: audio-expired */
 static void audio_that_is_no_longer_kept_is_said_so(void **state)
 {
     struct message message = message_of();
@@ -88,23 +129,34 @@ static void audio_that_is_no_longer_kept_is_said_so(void **state)
     assert_non_null(strstr(body_of(&message, NULL), "The recording is no longer kept."));
     message.kind = KIND_FAX; /* has none anyway */
     assert_null(strstr(body_of(&message, NULL), "no longer kept"));
+    message.kind = KIND_VOICE;
+    message.duration_ms = 0; /* it never had any */
+    assert_null(strstr(body_of(&message, NULL), "no longer kept"));
 }
 
+/* rule: kind-secure */
 static void a_decoy_says_nothing_of_the_content(void **state)
 {
     struct message message = message_of();
 
     (void)state;
     message.secure = true;
-    const char *body = body_of(&message, "the secret words");
+    message.transcript = TRANSCRIPT_TEXT;
+    const char *body = body_with(&message, "the secret words", "the secret text");
     assert_null(strstr(body, "secret"));
     assert_null(strstr(body, "Transcription"));
     assert_null(strstr(body, SHA));
     assert_non_null(strstr(body, "marked secure: its audio is not in this mailbox"));
     assert_non_null(strstr(body, "call the voice mail system"));
     assert_non_null(strstr(body, "From: 田中"));
+    message.transcript = TRANSCRIPT_PENDING; /* it says the same whatever becomes of it */
+    assert_null(strstr(body_of(&message, NULL), "Transcription"));
+    message.transcript = TRANSCRIPT_TEXT;
     message.audio[0] = '\0';
-    assert_null(strstr(body_of(&message, "the secret words"), "secret"));
+    assert_null(
+        strstr(body_with(&message, "the secret words", "the secret text"), "the secret"));
+    assert_non_null(strstr(body_of(&message, NULL), "no longer kept"));
+    assert_null(strstr(body_of(&message, NULL), "call the voice mail system"));
 }
 
 static void audio_goes_along_unless_the_message_is_secure_or_has_none(void **state)
@@ -129,7 +181,7 @@ static void a_body_too_long_for_its_buffer_is_a_failure_not_a_part(void **state)
 
     (void)state;
     buf_init(&out, 20);
-    compose_body(&message, NULL, &out);
+    compose_body(&message, &(struct compose_words){NULL, NULL}, &out);
     assert_true(out.failed);
     buf_clear(&out);
 }
@@ -140,6 +192,8 @@ int main(void)
         cmocka_unit_test(the_body_names_the_caller_the_time_and_the_length),
         cmocka_unit_test(a_caller_is_named_by_what_is_known),
         cmocka_unit_test(the_transcription_stands_in_the_body),
+        cmocka_unit_test(what_became_of_the_transcription_is_said),
+        cmocka_unit_test(a_receipt_says_its_text_and_nothing_of_a_call),
         cmocka_unit_test(audio_that_is_no_longer_kept_is_said_so),
         cmocka_unit_test(a_decoy_says_nothing_of_the_content),
         cmocka_unit_test(audio_goes_along_unless_the_message_is_secure_or_has_none),

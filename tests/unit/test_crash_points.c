@@ -30,7 +30,19 @@ const char *__asan_default_options(void)
 
 /* ---- the scenario ---- */
 
-enum step_kind { ADD, DEPOSIT, READ, URGENT, SUBJECT, DELETE, RESTORE, PURGE, OWNER };
+enum step_kind {
+    ADD,
+    DEPOSIT,
+    READ,
+    URGENT,
+    SUBJECT,
+    DELETE,
+    RESTORE,
+    PURGE,
+    TRANSCRIBE,
+    EXPIRE,
+    OWNER
+};
 
 struct step {
     int phase;
@@ -39,6 +51,9 @@ struct step {
     const char *text;   /* DEPOSIT: flags; SUBJECT: the text; OWNER: what the owner does */
     const char *detail; /* OWNER: more words */
 };
+
+/* The message whose transcription comes, and whose recording then expires. */
+enum { EXPIRING = 6 };
 
 static const struct step steps[] = {
     {0, ADD, 0, NULL, NULL},
@@ -49,22 +64,25 @@ static const struct step steps[] = {
     {0, DEPOSIT, 2, "p", NULL},
     {1, DEPOSIT, 3, "s", NULL},
     {1, DEPOSIT, 4, "up", NULL},
+    {1, DEPOSIT, EXPIRING, "t", NULL},
     {1, READ, 0, NULL, NULL},
     {1, DELETE, 1, NULL, NULL},
     {1, OWNER, 2, "read", NULL},
     {2, OWNER, 3, "delete", NULL},
     {2, URGENT, 0, NULL, NULL},
     {2, DEPOSIT, 5, "", NULL},
+    {2, TRANSCRIBE, EXPIRING, "what was said", NULL},
     {2, OWNER, 4, "move", "Inbox/Project"},
     {3, RESTORE, 1, NULL, NULL},
     {3, OWNER, 3, "restore", NULL},
     {3, SUBJECT, 2, "Call Ben", NULL},
     {3, OWNER, 5, "purge", NULL},
+    {3, EXPIRE, EXPIRING, NULL, NULL},
     {4, OWNER, 0, "delete", NULL},
     {4, PURGE, 4, NULL, NULL},
     {4, OWNER, 1, "unread", NULL},
 };
-enum { STEPS = sizeof steps / sizeof steps[0], MESSAGES = 6, MAILBOXES = 3, COPIES_MAX = 4 };
+enum { STEPS = sizeof steps / sizeof steps[0], MESSAGES = 7, MAILBOXES = 3, COPIES_MAX = 4 };
 
 /* What must be true in the end, whatever died meanwhile. */
 static const struct ending {
@@ -79,11 +97,13 @@ static const struct ending {
     {FOLDER_INBOX, false, false, false, NULL, 1},
     {FOLDER_PURGED, false, true, true, NULL, 0},
     {FOLDER_DELETED, false, false, false, NULL, 0},
+    {FOLDER_INBOX, false, false, false, NULL, 1},
 };
 
 static const char *const wavs[MESSAGES] = {"en-short-pcm16.wav",   "ja-greeting-ulaw.wav",
                                            "en-greeting-ulaw.wav", "en-meeting-pcm16.wav",
-                                           "ja-thanks-pcm16.wav",  "en-urgent-ulaw.wav"};
+                                           "ja-thanks-pcm16.wav",  "en-urgent-ulaw.wav",
+                                           "en-short-pcm16.wav"};
 
 struct scenario {
     char dir[CRASH_DIR_MAX];
@@ -144,11 +164,22 @@ static void deposit(struct site *site, const struct step *step, int number)
         .private = strchr(step->text, 'p') != NULL,
         .secure = strchr(step->text, 's') != NULL,
         .received = received_of(number),
+        .transcript_pending = strchr(step->text, 't') != NULL,
     };
 
     if (!phone_deposit(site->store, &deposit, NULL, id, &err))
         fail_msg("%s", err.text);
     crash_diary_add(site->dir, "accepted", number, id);
+}
+
+/* What housekeeping does when its time has come. */
+static bool expire(struct site *site, const char *id, struct err *err)
+{
+    const struct message message = site_message(site, id);
+
+    return store_begin(site->store, err) && message_expire_audio(site->store, id, NULL, err) &&
+           queue_push(site->store, message.mailbox, QUEUE_CHANGE, 0, err) &&
+           store_commit(site->store, err);
 }
 
 static bool by_phone(struct site *site, const struct step *step, const char *id,
@@ -161,6 +192,8 @@ static bool by_phone(struct site *site, const struct step *step, const char *id,
     case DELETE: return phone_delete(site->store, id, NULL, NULL, err);
     case RESTORE: return phone_restore(site->store, id, NULL, NULL, err);
     case PURGE: return phone_purge(site->store, id, NULL, NULL, err);
+    case TRANSCRIBE: return phone_set_transcript(site->store, id, step->text, NULL, NULL, err);
+    case EXPIRE: return expire(site, id, err);
     default: fail_msg("not an act by phone"); return false;
     }
 }
@@ -276,14 +309,22 @@ static void run_until_quiet(struct site *site)
     fail_msg("no rest in %d minutes: %s", BOUND_MS / 60000, text);
 }
 
-static void check_attachment(const json_t *item, int number, bool secure)
+static void check_words(const json_t *item)
+{
+    const char *body = json_string_value(json_object_get(item, "body"));
+
+    assert_non_null(strstr(body, "what was said"));
+    assert_non_null(strstr(body, "no longer kept"));
+}
+
+static void check_attachment(const json_t *item, int number, bool none)
 {
     const json_t *files = json_object_get(item, "attachments");
     char sum[LIMIT_SHA256];
     struct err err;
 
-    assert_int_equal(json_array_size(files), secure ? 0 : 1);
-    if (secure)
+    assert_int_equal(json_array_size(files), none ? 0 : 1);
+    if (none)
         return;
     assert_true(sha256_file(site_fixture(wavs[number % MESSAGES]), sum, &err));
     assert_string_equal(json_string_value(json_object_get(json_array_get(files, 0), "sha256")),
@@ -302,7 +343,9 @@ static void check_item(const json_t *item, int number, const struct ending *endi
     assert_false(json_is_true(json_object_get(item, "draft")));
     assert_true(clock_parse(json_string_value(json_object_get(item, "received")), &received));
     assert_int_equal(received.ms / 1000, received_of(number).ms / 1000);
-    check_attachment(item, number, number % MESSAGES == 3);
+    check_attachment(item, number, number % MESSAGES == 3 || number % MESSAGES == EXPIRING);
+    if (number % MESSAGES == EXPIRING)
+        check_words(item);
 }
 
 static void check_promise(struct scenario *scenario, struct site *site, int number)

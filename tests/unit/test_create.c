@@ -29,7 +29,7 @@ struct scene {
     /* what the callbacks saw */
     int calls;
     struct err err;
-    char id[LIMIT_REMOTE_ID], folder[LIMIT_REMOTE_ID];
+    char id[LIMIT_REMOTE_ID], folder[LIMIT_REMOTE_ID], audio[LIMIT_REMOTE_ID];
     size_t items;
 };
 
@@ -61,6 +61,16 @@ static void saw_done(const struct err *err, void *arg)
     s->err = *err;
 }
 
+static void saw_attachments(const struct err *err, const struct remote_composed *told,
+                            void *arg)
+{
+    struct scene *s = arg;
+    s->err = *err;
+    s->items = told ? told->attachment_count : 0;
+    if (s->items > 0)
+        snprintf(s->audio, sizeof(s->audio), "%s", told->attachments[0].id);
+}
+
 static void saw_changes(const struct err *err, const struct remote_page *page, void *arg)
 {
     struct scene *s = arg;
@@ -84,7 +94,7 @@ static void open_account(struct scene *s, const char *create, const char *known)
     s->account = ews_account_new(s->loop, s->transport, &config, &err);
     assert_non_null(s->account);
     s->remote = ews_remote_new(s->account, "ann@example.com");
-    s->remote->ops->folders(s->remote, false, saw_folders, s);
+    s->remote->ops->folders(s->remote, 0, saw_folders, s);
     loop_virtual_run(s->loop, 60000);
     assert_int_equal(s->err.kind, ERR_OK);
 }
@@ -136,6 +146,7 @@ static void create(struct scene *s)
         .from_number = "5000",
         .from_name = "J\xC3\xB6rg",
         .from_address = "",
+        .reference = "",
         .received = {1795600000000},
         .duration_ms = 3000,
         .audio_path = s->path,
@@ -162,7 +173,11 @@ static void expect_audio(struct scene *s)
 {
     struct buf sent, kept;
     struct err err;
-    s->remote->ops->fetch_audio(s->remote, s->id, s->copy, saw_done, s);
+    s->remote->ops->composed(s->remote, s->id, saw_attachments, s);
+    loop_virtual_run(s->loop, 60000);
+    assert_int_equal(s->err.kind, ERR_OK);
+    assert_int_equal(s->items, 1);
+    s->remote->ops->fetch(s->remote, s->audio, s->copy, saw_done, s);
     loop_virtual_run(s->loop, 60000);
     if (s->err.kind != ERR_OK)
         fail_msg("%s", s->err.text);

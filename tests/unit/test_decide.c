@@ -50,7 +50,7 @@ static bool applies(const struct rule *rule, const struct decide_facts *facts)
 static void every_case_is_decided_by_exactly_one_rule(void **state)
 {
     (void)state;
-    for (int bits = 0; bits < 512; bits++) {
+    for (int bits = 0; bits < 1024; bits++) {
         const struct decide_facts facts = {
             .is_post = bits & 1,
             .lookup_failed = bits & 2,
@@ -61,6 +61,7 @@ static void every_case_is_decided_by_exactly_one_rule(void **state)
             .status_only = bits & 64,
             .lost = bits & 128,
             .addressed = bits & 256,
+            .folders = bits & 512,
         };
         struct decision got = decide_callback(&facts), early = {.answer = DECIDE_ANSWERS};
         /* What the header decides, no body changes. */
@@ -77,6 +78,7 @@ static void every_case_is_decided_by_exactly_one_rule(void **state)
             assert_int_equal(got.heard, rules[i].is.heard);
             assert_int_equal(got.mark, rules[i].is.mark);
             assert_int_equal(got.end, rules[i].is.end);
+            assert_int_equal(got.folders, got.mark && (facts.folders || facts.lost));
         }
         assert_int_equal(fitting, 1);
     }
@@ -98,6 +100,7 @@ static void only_notifications_of_the_recorded_subscription_count(void **state)
         .subscription = "mine", .events = 1, .status_only = true};
     const struct notification other = {.subscription = "other", .events = 1};
     const struct notification lost = {.lost = true};
+    const struct notification folders = {.subscription = "mine", .events = 1, .folders = true};
     const struct notification lost_other = {.subscription = "other", .lost = true};
     (void)state;
 
@@ -107,6 +110,9 @@ static void only_notifications_of_the_recorded_subscription_count(void **state)
     assert_false(compared("mine", 0, NULL).matches);
     assert_true(compared("mine", 1, &alive).status_only);
     assert_true(compared("mine", 1, &lost).lost);
+    assert_false(compared("mine", 1, &mine).folders);
+    assert_true(compared("mine", 1, &folders).folders);
+    assert_false(compared("other", 1, &folders).folders);
     assert_false(compared("mine", 1, &lost_other).matches);
     assert_false(compared("mine", 1, &lost_other).lost);
 

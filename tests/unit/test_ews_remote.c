@@ -159,7 +159,8 @@ static void saw_folders(const struct err *err, const struct remote_folder *folde
                         size_t count, void *arg)
 {
     struct scene *scene = arg;
-    static const char *const places[] = {"inbox", "below", "junk", "deleted", "sent"};
+    static const char *const places[REMOTE_PLACES] = {"inbox",   "below", "junk",
+                                                      "deleted", "sent",  "outbox"};
     scene->calls++;
     scene->err = *err;
     scene->count = count;
@@ -208,6 +209,7 @@ static struct remote_new a_message(const char *audio_path)
         .from_number = "5000",
         .from_name = "",
         .from_address = "",
+        .reference = "",
         .received = {1795600000000},
         .duration_ms = 3000,
         .audio_path = audio_path,
@@ -382,7 +384,7 @@ static void folders_come_roots_first_and_only_those_of_mail(void **state)
                                                             "Id=\"s\"/></t:SearchFolder>"));
     add(&s, FOUND(ALL, FOLDER("c", CLASS("IPF.Note.Custom")) FOLDER("d", CLASS("IPF.Notes"))));
     add(&s, FOUND(ALL, FOLDER("e", CLASS("IPF.Note"))));
-    s.remote->ops->folders(s.remote, false, saw_folders, &s);
+    s.remote->ops->folders(s.remote, 0, saw_folders, &s);
     settle(&s);
     assert_int_equal(s.err.kind, ERR_OK);
     assert_string_equal(s.text,
@@ -395,6 +397,61 @@ static void folders_come_roots_first_and_only_those_of_mail(void **state)
     close_scene(&s);
 }
 
+#define MADE(id)                                                                               \
+    ANSWER("CreateFolder",                                                                     \
+           OK_MESSAGE("CreateFolder", "<m:Folders><t:Folder><t:FolderId Id=\"" id              \
+                                      "\"/></t:Folder></m:Folders>"))
+
+/* A server that does not restrict what it finds to what was asked for. */
+static void the_voice_outbox_is_found_among_others_or_made(void **state)
+{
+    (void)state;
+    for (int there = 0; there < 2; there++) {
+        struct scene s;
+        open_scene(&s, 4, 10, 50);
+        add(&s, ANSWER("GetFolder", ROOT("in") ROOT("j") ROOT("del")));
+        add(&s, FOUND(ALL, ""));
+        add(&s, FOUND(ALL, ""));
+        add(&s, there
+                    ? FOUND(ALL,
+                            FOLDER("x",
+                                   "") "<t:Folder><t:FolderId Id=\"out\"/><t:DisplayName>Voice "
+                                       "Outbox</t:DisplayName></t:Folder>")
+                    : FOUND(ALL, FOLDER("x", "")));
+        add(&s, MADE("out"));
+        s.remote->ops->folders(s.remote, REMOTE_WITH_OUTBOX, saw_folders, &s);
+        settle(&s);
+        assert_int_equal(s.calls, 1);
+        assert_int_equal(s.err.kind, ERR_OK);
+        assert_string_equal(
+            s.text, "in:in:inbox! j:j:junk! del:del:deleted! out:Voice Outbox:outbox! ");
+        assert_int_equal(s.asked, there ? 4 : 5);
+        assert_non_null(strstr(buf_str(&s.requests[3]), "Id=\"outbox\""));
+        expect_schema(&s);
+        close_scene(&s);
+    }
+}
+
+static void a_made_voice_outbox_without_an_id_is_done_without(void **state)
+{
+    (void)state;
+    struct scene s;
+    open_scene(&s, 4, 10, 50);
+    add(&s, ANSWER("GetFolder", ROOT("in") ROOT("j") ROOT("del")));
+    add(&s, FOUND(ALL, ""));
+    add(&s, FOUND(ALL, ""));
+    add(&s, FOUND(ALL, ""));
+    add(&s, ANSWER("CreateFolder", OK_MESSAGE("CreateFolder", "<m:Folders/>")));
+    log_set_level(LOG_LEVEL_ERROR);
+    s.remote->ops->folders(s.remote, REMOTE_WITH_OUTBOX, saw_folders, &s);
+    settle(&s);
+    log_set_level(LOG_LEVEL_INFO);
+    assert_int_equal(s.calls, 1);
+    assert_int_equal(s.err.kind, ERR_OK);
+    assert_int_equal(s.count, 3);
+    close_scene(&s);
+}
+
 static void folders_without_an_inbox_or_without_end_are_an_error(void **state)
 {
     (void)state;
@@ -402,7 +459,7 @@ static void folders_without_an_inbox_or_without_end_are_an_error(void **state)
     open_scene(&s, 4, 10, 50);
     add(&s, ANSWER("GetFolder",
                    BAD_MESSAGE("GetFolder", "ErrorNonExistentMailbox") ROOT("j") ROOT("del")));
-    s.remote->ops->folders(s.remote, false, saw_folders, &s);
+    s.remote->ops->folders(s.remote, 0, saw_folders, &s);
     settle(&s);
     assert_int_equal(s.err.kind, ERR_NO_MAILBOX);
     close_scene(&s);
@@ -410,7 +467,7 @@ static void folders_without_an_inbox_or_without_end_are_an_error(void **state)
     open_scene(&s, 4, 10, 50);
     add(&s, ANSWER("GetFolder", ROOT("in") ROOT("j") ROOT("del") ROOT("sent")));
     add(&s, FOUND("IncludesLastItemInRange=\"false\" IndexedPagingOffset=\"0\"", ""));
-    s.remote->ops->folders(s.remote, true, saw_folders, &s);
+    s.remote->ops->folders(s.remote, REMOTE_WITH_SENT, saw_folders, &s);
     settle(&s);
     assert_int_equal(s.err.kind, ERR_PROTOCOL);
     assert_int_equal(s.asked, 2);
@@ -420,7 +477,7 @@ static void folders_without_an_inbox_or_without_end_are_an_error(void **state)
     open_scene(&s, 4, 10, 50);
     add(&s, ANSWER("GetFolder", ROOT("in") ROOT("j") ROOT("del") ROOT("sent")));
     add(&s, FOUND("IncludesLastItemInRange=\"false\" IndexedPagingOffset=\"9\"", ""));
-    s.remote->ops->folders(s.remote, true, saw_folders, &s);
+    s.remote->ops->folders(s.remote, REMOTE_WITH_SENT, saw_folders, &s);
     settle(&s);
     assert_int_equal(s.err.kind, ERR_PROTOCOL);
     assert_int_equal(s.asked, 2);
@@ -533,9 +590,8 @@ static void audio_is_fetched_whole_or_not_at_all(void **state)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct scene s;
         open_scene(&s, 4, 10, 3);
-        add(&s, ANSWER("GetItem", OK_MESSAGE("GetItem", ITEM(ATTACHMENT))));
         add(&s, rows[i].answer);
-        s.remote->ops->fetch_audio(s.remote, "i", path, saw_done, &s);
+        s.remote->ops->fetch(s.remote, "att", path, saw_done, &s);
         settle(&s);
         assert_int_equal(s.calls, 1);
         assert_int_equal(s.err.kind, rows[i].kind);
@@ -554,29 +610,15 @@ static void a_cancelled_fetch_leaves_no_file(void **state)
     unlink(path);
     snprintf(part, sizeof(part), "%s.part", path);
     open_scene(&s, 4, 10, 3);
-    add(&s, ANSWER("GetItem", OK_MESSAGE("GetItem", ITEM(ATTACHMENT))));
     add(&s, GOT(CONTENT("UklGRg==")));
-    struct remote_call *call = s.remote->ops->fetch_audio(s.remote, "i", path, saw_done, &s);
-    loop_virtual_run(s.loop, 15);
+    struct remote_call *call = s.remote->ops->fetch(s.remote, "att", path, saw_done, &s);
+    loop_virtual_run(s.loop, 5);
     remote_cancel(s.remote, &call);
     assert_null(call);
     settle(&s);
     assert_int_equal(s.calls, 0);
     expect_file(path, NULL);
     expect_file(part, NULL);
-    close_scene(&s);
-}
-
-static void an_item_without_audio_is_told_as_gone(void **state)
-{
-    (void)state;
-    struct scene s;
-    open_scene(&s, 4, 10, 3);
-    add(&s, ANSWER("GetItem", OK_MESSAGE("GetItem", ITEM(""))));
-    s.remote->ops->fetch_audio(s.remote, "i", "/tmp/sib-test-never", saw_done, &s);
-    settle(&s);
-    assert_int_equal(s.err.kind, ERR_GONE);
-    assert_int_equal(s.asked, 1);
     close_scene(&s);
 }
 
@@ -871,13 +913,14 @@ int main(void)
         cmocka_unit_test(an_item_that_is_not_there_is_told_as_gone),
         cmocka_unit_test(subscriptions_are_made_and_ended),
         cmocka_unit_test(folders_come_roots_first_and_only_those_of_mail),
+        cmocka_unit_test(the_voice_outbox_is_found_among_others_or_made),
+        cmocka_unit_test(a_made_voice_outbox_without_an_id_is_done_without),
         cmocka_unit_test(folders_without_an_inbox_or_without_end_are_an_error),
         cmocka_unit_test(a_message_with_audio_takes_one_request_when_the_answer_names_it),
         cmocka_unit_test(a_server_that_may_drop_audio_is_looked_at_once),
         cmocka_unit_test(an_item_without_its_audio_is_removed_again),
         cmocka_unit_test(audio_is_fetched_whole_or_not_at_all),
         cmocka_unit_test(a_cancelled_fetch_leaves_no_file),
-        cmocka_unit_test(an_item_without_audio_is_told_as_gone),
         cmocka_unit_test(a_web_page_instead_of_ews_is_a_matter_of_set_up),
         cmocka_unit_test(a_status_without_soap_decides_and_soap_decides_before_a_status),
         cmocka_unit_test(an_answer_cut_off_at_any_byte_is_never_accepted),

@@ -14,6 +14,7 @@
 #include "base/xml.h"
 #include "ews/ews_names.h"
 #include "ews/request.h"
+#include "ews/request_stage.h"
 #include "tests/support/ews_fixture.h"
 
 static const struct soap_header header = {"Exchange2013_SP1", "ann@example.com"};
@@ -66,6 +67,7 @@ static struct remote_new message_with(const char *subject)
         .from_number = "+1 555 0100",
         .from_name = "Bob \"B\" <Builder>",
         .from_address = "bob@example.com",
+        .reference = "",
         .received = {1795600000000},
         .duration_ms = 12345,
         .urgent = true,
@@ -126,8 +128,46 @@ static void requests_about_items_fit_the_schema(void **state)
     check_buf(&out);
     request_get_item(&out, &header, "AAMk=", REQUEST_ATTACHMENTS);
     check_buf(&out);
+    request_get_item(&out, &header, "AAMk=", REQUEST_COMPOSED);
+    assert_non_null(strstr(buf_str(&out), "<t:BodyType>Text</t:BodyType>"));
+    check_buf(&out);
     request_get_attachment(&out, &header, "AAMkA=");
     check_buf(&out);
+    request_delete_attachment(&out, &header, "AAMkA=");
+    check_buf(&out);
+}
+
+static void requests_that_change_what_an_item_says_fit_the_schema(void **state)
+{
+    (void)state;
+    struct buf out;
+    const struct remote_content words = {odd_subject, NULL, false};
+    const struct remote_content expired = {"", "IPM.Note", true};
+    buf_init(&out, MIB);
+    request_rewrite(&out, &header, "AAMk=", "CQAA", &words);
+    assert_non_null(strstr(buf_str(&out), "BodyType=\"Text\">5 &lt; 6 &amp;"));
+    check_buf(&out);
+    request_rewrite(&out, &header, "AAMk=", "", &expired);
+    assert_null(strstr(buf_str(&out), "ChangeKey"));
+    assert_non_null(strstr(buf_str(&out), "<t:ItemClass>IPM.Note</t:ItemClass>"));
+    check_buf(&out);
+}
+
+static void requests_about_the_voice_outbox_fit_the_schema(void **state)
+{
+    (void)state;
+    struct buf out;
+    const struct request_root roots[] = {{"outbox", NULL}, {"outbox", "ann@example.com"}};
+    buf_init(&out, MIB);
+    for (int i = 0; i < 2; i++) {
+        const struct request_above above = {.root = &roots[i]};
+        request_find_hidden(&out, &header, &above, EWS_VOICE_OUTBOX, 0);
+        assert_non_null(strstr(buf_str(&out), "<t:Constant Value=\"Voice Outbox\"/>"));
+        check_buf(&out);
+        request_create_folder(&out, &header, &above, EWS_VOICE_OUTBOX, NULL);
+        assert_non_null(strstr(buf_str(&out), "<t:FolderClass>IPF.Note</t:FolderClass>"));
+        check_buf(&out);
+    }
 }
 
 /* path: a template that becomes the name of a small file. */
@@ -156,6 +196,38 @@ static void a_message_with_audio_fits_the_schema(void **state)
     assert_non_null(strstr(buf_str(&all), "&lt;0b8f5c3e-3a50-4a5f-9a77-0d6f0c1b2a39@"));
     assert_non_null(strstr(buf_str(&all), "<t:Sensitivity>Private<"));
     assert_non_null(strstr(buf_str(&all), "\xF0\x9F\x93\x9E"));
+    check_buf(&all);
+    unlink(path);
+}
+
+/* rule: composed-reply */
+static void a_message_that_answers_another_fits_the_schema(void **state)
+{
+    (void)state;
+    static const char answered[] = "&lt;1c8f5c3e-3a50-4a5f-9a77-0d6f0c1b2a39@sib.invalid&gt;";
+    char path[] = "/tmp/sib-test-audio-XXXXXX";
+    struct remote_new message = message_with_audio(path);
+    struct err err = {0};
+    message.audio_name = "voice.wav";
+    message.audio_type = "audio/wav";
+    message.reference = "1c8f5c3e-3a50-4a5f-9a77-0d6f0c1b2a39";
+    for (int i = 0; i < 2; i++) {
+        char element[120];
+        struct buf all = whole(request_create(&header, &message, REQUEST_INLINE, &err));
+        snprintf(element, sizeof element, "<t:InReplyTo>%s</t:InReplyTo>", answered);
+        assert_non_null(strstr(buf_str(&all), element));
+        snprintf(element, sizeof element, "<t:References>%s</t:References>", answered);
+        assert_non_null(strstr(buf_str(&all), element));
+        check_buf(&all);
+        message.audio_path = NULL; /* the second time: secure */
+    }
+    message.audio_path = path;
+    struct buf all = whole(request_create(&header, &message, REQUEST_MIME, &err));
+    assert_null(strstr(buf_str(&all), "InReplyTo"));
+    check_buf(&all);
+    message.reference = "no UUID>\r\n";
+    all = whole(request_create(&header, &message, REQUEST_INLINE, &err));
+    assert_null(strstr(buf_str(&all), "InReplyTo"));
     check_buf(&all);
     unlink(path);
 }
@@ -239,8 +311,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_about_folders_fit_the_schema),
         cmocka_unit_test(requests_about_items_fit_the_schema),
+        cmocka_unit_test(requests_that_change_what_an_item_says_fit_the_schema),
         cmocka_unit_test(a_message_with_audio_fits_the_schema),
         cmocka_unit_test(a_message_as_mime_fits_the_schema),
+        cmocka_unit_test(a_message_that_answers_another_fits_the_schema),
+        cmocka_unit_test(requests_about_the_voice_outbox_fit_the_schema),
         cmocka_unit_test(a_message_without_audio_or_sender_fits_the_schema),
         cmocka_unit_test(a_subject_longer_than_exchange_takes_is_cut_between_characters),
         cmocka_unit_test(a_missing_or_too_large_file_is_told_before_anything_is_sent),

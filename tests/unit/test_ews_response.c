@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "ews/response.h"
+#include "ews/response_composed.h"
 #include "ews/soap.h"
 #include "tests/support/ews_fixture.h"
 
@@ -408,6 +409,8 @@ static void read_everything(const struct xml_node *root)
     }
     response_subscribe(root, &text, &err);
     response_attachments(root, &text, &count, &err);
+    struct response_composed *composed = response_composed(root, &err);
+    response_composed_free(&composed);
 }
 
 static int read_folder(const char *name)

@@ -62,6 +62,48 @@ static void a_move_changes_the_id_and_keeps_what_is_inside(void **state)
     assert_string_equal(xml_text(xml_find(f->root, NULL, "Content")), "UklGRg==");
 }
 
+/* The item is another version of itself, and says so; another item with the same content keeps
+ * it. */
+static void an_attachment_that_is_removed_changes_its_item_and_no_other(void **state)
+{
+    struct stand *f = *state;
+    static const char delete[] = "<m:DeleteAttachment><m:AttachmentIds><t:AttachmentId "
+                                 "Id=\"%s\"/></m:AttachmentIds></m:DeleteAttachment>";
+    char id[EXCHANGE_ID_MAX], version[EXCHANGE_ID_MAX];
+    char first[EXCHANGE_ID_MAX + 64], second[EXCHANGE_ID_MAX + 64];
+
+    stand_askf(f, VOICE("v-1", "UklGRg=="));
+    snprintf(first, sizeof first, "%s",
+             xml_attr(xml_find(f->root, NULL, "AttachmentId"), "Id"));
+    snprintf(id, sizeof id, "%s", xml_attr(xml_find(f->root, NULL, "ItemId"), "Id"));
+    snprintf(version, sizeof version, "%s",
+             xml_attr(xml_find(f->root, NULL, "ItemId"), "ChangeKey"));
+    stand_askf(f, VOICE("v-2", "UklGRg=="));
+    snprintf(second, sizeof second, "%s",
+             xml_attr(xml_find(f->root, NULL, "AttachmentId"), "Id"));
+    char *before = stand_catch_up(f, "");
+    assert_string_equal(stand_askf(f, delete, first), "NoError");
+    const struct xml_node *item = xml_find(f->root, NULL, "RootItemId");
+    assert_string_equal(xml_attr(item, "RootItemId"), id);
+    assert_string_not_equal(xml_attr(item, "RootItemChangeKey"), version);
+    snprintf(version, sizeof version, "%s", xml_attr(item, "RootItemChangeKey"));
+    assert_string_equal(stand_askf(f, GET_ITEM, id), "NoError");
+    assert_null(xml_find(f->root, NULL, "AttachmentId"));
+    assert_string_equal(xml_attr(xml_find(f->root, NULL, "ItemId"), "ChangeKey"), version);
+    stand_sync(f, before, 10);
+    assert_string_equal(stand_changes(f), "Update ");
+    free(before);
+    assert_string_equal(stand_askf(f, delete, first), "ErrorItemNotFound");
+    assert_string_equal(stand_askf(f, delete, "rubbish"), "ErrorInvalidAttachmentId");
+    assert_string_equal(stand_askf(f,
+                                   "<m:GetAttachment><m:AttachmentIds><t:AttachmentId "
+                                   "Id=\"%s\"/></m:AttachmentIds></m:GetAttachment>",
+                                   second),
+                        "NoError");
+    assert_string_equal(xml_text(xml_find(f->root, NULL, "Content")), "UklGRg==");
+    stand_refuses(f, "<m:DeleteAttachment><m:ItemIds/></m:DeleteAttachment>");
+}
+
 static void finds_an_item_by_our_property(void **state)
 {
     struct stand *f = *state;
@@ -243,6 +285,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         PROMISE(an_item_without_message_flags_is_a_draft),
         PROMISE(a_move_changes_the_id_and_keeps_what_is_inside),
+        PROMISE(an_attachment_that_is_removed_changes_its_item_and_no_other),
         PROMISE(finds_an_item_by_our_property),
         PROMISE(pages_the_first_sync_newest_first),
         PROMISE(tells_every_kind_of_change),

@@ -84,6 +84,42 @@ static void an_ended_job_is_kept_for_a_day(void **state)
     qf_ok(f, job_get(f->store, next, &job, &f->err));
 }
 
+static int64_t ask_kind(struct queue_fixture *f, const char *kind)
+{
+    int64_t id;
+
+    qf_begin(f);
+    qf_ok(f, job_ask(f->store, "ann", kind, &id, &f->err));
+    qf_commit(f);
+    return id;
+}
+
+static void what_changes_most_comes_first_unless_something_is_under_way(void **state)
+{
+    struct queue_fixture *f = *state;
+    struct job job;
+    bool found;
+
+    qf_ok(f, job_open_run(f->store, "ann", &job, &found, &f->err));
+    assert_false(found);
+    int64_t dry = ask_kind(f, JOB_DRY_RUN);
+    qf_ok(f, job_open_run(f->store, "ann", &job, &found, &f->err));
+    assert_false(found); /* it does nothing */
+    int64_t plain = ask_kind(f, JOB_RESYNC), word = ask_kind(f, JOB_FROM_CONNECTION);
+    qf_ok(f, job_open_run(f->store, "ann", &job, &found, &f->err));
+    assert_true(found && job.id == word);
+    update(f, &job, "done");
+    qf_ok(f, job_open_run(f->store, "ann", &job, &found, &f->err));
+    assert_true(found && job.id == plain);
+    job.pages = 7;
+    update(f, &job, "running");
+    ask_kind(f, JOB_FROM_CONNECTION);
+    qf_ok(f, job_open_run(f->store, "ann", &job, &found, &f->err));
+    assert_true(found && job.id == plain && job.pages == 7);
+    qf_ok(f, job_open_dry(f->store, "ann", &job, &found, &f->err));
+    assert_true(found && job.id == dry && job_is_dry(&job));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, qf_set_up, qf_tear_down)
 
 int main(void)
@@ -91,6 +127,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(asking_for_a_job_again_gives_the_same_one_until_it_ends),
         TEST(an_ended_job_is_kept_for_a_day),
+        TEST(what_changes_most_comes_first_unless_something_is_under_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,6 +25,7 @@ static struct remote_new a_message(void)
         .from_number = "+49 30 1234",
         .from_name = "Ann",
         .from_address = "ann@example.com",
+        .reference = "",
         .received = {1763805600123},
         .duration_ms = 4400,
         .urgent = true,
@@ -118,6 +119,17 @@ static void any_subject_survives_as_encoded_words(void **state)
     }
 }
 
+static void an_answer_names_what_it_answers(void **state)
+{
+    (void)state;
+    struct remote_new message = a_message();
+    message.reference = "1c8f5c3e-3a50-4a5f-9a77-0d6f0c1b2a39";
+    struct buf text = written(&message);
+    has(&text, "\r\nIn-Reply-To: <1c8f5c3e-3a50-4a5f-9a77-0d6f0c1b2a39@sib.invalid>\r\n");
+    has(&text, "\r\nReferences: <1c8f5c3e-3a50-4a5f-9a77-0d6f0c1b2a39@sib.invalid>\r\n");
+    buf_clear(&text);
+}
+
 static void nothing_from_outside_becomes_a_header(void **state)
 {
     (void)state;
@@ -125,6 +137,7 @@ static void nothing_from_outside_becomes_a_header(void **state)
     message.subject = message.from_name = message.from_number = "x\r\nBcc: eve@example.com";
     message.from_address = "a@example.com>\r\nBcc: eve@example.com";
     message.audio_name = "a\"\r\nBcc: eve@example.com";
+    message.reference = "x>\r\nBcc: eve@example.com";
     struct buf text = written(&message);
     assert_null(strstr(buf_str(&text), "\nBcc"));
     assert_null(strstr(buf_str(&text), "From: "));
@@ -153,6 +166,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_voice_message_carries_its_headers_its_text_and_its_audio),
         cmocka_unit_test(any_subject_survives_as_encoded_words),
+        cmocka_unit_test(an_answer_names_what_it_answers),
         cmocka_unit_test(nothing_from_outside_becomes_a_header),
         cmocka_unit_test(a_bare_message_has_no_empty_headers),
     };

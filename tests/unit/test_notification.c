@@ -72,6 +72,14 @@ struct expected {
     bool status_only;
 };
 
+/* An event about a folder, and whether it says that there are other folders now. */
+#define FOLDER_EVENT(name)                                                                     \
+    "<t:" name "><t:Watermark>AA==</t:Watermark><t:TimeStamp>2026-11-22T10:00:03Z"             \
+    "</t:TimeStamp><t:FolderId Id=\"A\"/><t:ParentFolderId Id=\"B\"/></t:" name ">"
+#define ITEM_EVENT(name)                                                                       \
+    "<t:" name "><t:Watermark>AA==</t:Watermark><t:TimeStamp>2026-11-22T10:00:03Z"             \
+    "</t:TimeStamp><t:ItemId Id=\"A\"/><t:ParentFolderId Id=\"B\"/></t:" name ">"
+
 static const struct expected EXPECTED[] = {
     {"awsdocs-workmail-SendNotification-ModifiedEvent-folder.xml",
      "hKJETtoAdi9PPW0tZDQ4MThmMDoVYB", 1, false},
@@ -285,6 +293,35 @@ static void answers_are_valid_by_the_schema(void **state)
     }
 }
 
+/* rule: map-below-made
+ * rule: map-below-moved
+ * rule: map-below-removed */
+static void folders_that_are_made_moved_or_removed_are_told_apart_from_items(void **state)
+{
+    static const char *const told[] = {
+        MESSAGE("s", FOLDER_EVENT("CreatedEvent")), MESSAGE("s", FOLDER_EVENT("MovedEvent")),
+        MESSAGE("s", FOLDER_EVENT("DeletedEvent")), MESSAGE("s", FOLDER_EVENT("CopiedEvent")),
+        MESSAGE("s", ITEM_EVENT("CreatedEvent") FOLDER_EVENT("DeletedEvent"))};
+    /* A folder is modified with every change of what is in it. */
+    static const char *const not_told[] = {
+        MESSAGE("s", FOLDER_EVENT("ModifiedEvent")), MESSAGE("s", ITEM_EVENT("CreatedEvent")),
+        MESSAGE("s", ITEM_EVENT("MovedEvent") FOLDER_EVENT("ModifiedEvent")),
+        MESSAGE("s", STATUS)};
+    char text[4096];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof told / sizeof told[0]; i++) {
+        snprintf(text, sizeof text, "%s%s%s", HEAD, told[i], TAIL);
+        assert_true(parse(text));
+        assert_true(out[0].folders);
+    }
+    for (size_t i = 0; i < sizeof not_told / sizeof not_told[0]; i++) {
+        snprintf(text, sizeof text, "%s%s%s", HEAD, not_told[i], TAIL);
+        assert_true(parse(text));
+        assert_false(out[0].folders);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +336,7 @@ int main(void)
         cmocka_unit_test(what_is_huge_or_deep_is_refused),
         cmocka_unit_test(an_id_too_long_to_keep_is_refused),
         cmocka_unit_test(answers_are_valid_by_the_schema),
+        cmocka_unit_test(folders_that_are_made_moved_or_removed_are_told_apart_from_items),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -484,7 +484,7 @@ static void took_folders(const struct err *err, const struct remote_folder *fold
 
 static void ask_folders(struct stand *f)
 {
-    f->remote->ops->folders(f->remote, false, took_folders, f);
+    f->remote->ops->folders(f->remote, 0, took_folders, f);
     loop_run(f->loop);
 }
 

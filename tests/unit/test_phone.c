@@ -229,6 +229,42 @@ static void a_deposit_is_kept_whole_and_asks_for_a_look(void **state)
     assert_history(f, id, "connection created by phone;");
 }
 
+static void what_a_transcription_service_says_is_kept_and_asks_for_a_look(void **state)
+{
+    static const char not_utf8[] = {'a', (char)0xFF, '\0'};
+    struct fixture *f = *state;
+    struct phone_deposit given = {.mailbox = "ann", .file = f->wav, .transcript_pending = true};
+    char id[LIMIT_UUID], private[LIMIT_UUID];
+    bool changed;
+
+    must(f, phone_deposit(f->store, &given, NULL, id, &f->err));
+    assert_int_equal(get(f, id).transcript, TRANSCRIPT_PENDING);
+    assert_false(phone_set_transcript(f->store, id, "", NULL, NULL, &f->err));
+    assert_int_equal(f->err.kind, ERR_DATA);
+    assert_false(phone_set_transcript(f->store, id, not_utf8, NULL, NULL, &f->err));
+    assert_int_equal(f->err.kind, ERR_DATA);
+    assert_int_equal(get(f, id).transcript, TRANSCRIPT_PENDING);
+    must(f, phone_set_transcript(f->store, id, "もしもし", NULL, &changed, &f->err));
+    assert_true(changed);
+    must(f, phone_set_transcript(f->store, id, "もしもし", NULL, &changed, &f->err));
+    assert_false(changed);
+    assert_int_equal(get(f, id).transcript, TRANSCRIPT_TEXT);
+    assert_int_equal(queued(f, &f->ann), 1);
+    assert_history(f, id,
+                   "connection created by phone;"
+                   "connection transcription by the transcription service;");
+    must(f, phone_purge(f->store, id, NULL, NULL, &f->err));
+    assert_false(phone_set_transcript(f->store, id, "late", NULL, NULL, &f->err));
+    assert_int_equal(f->err.kind, ERR_REFUSED);
+
+    given.private = true;
+    must(f, phone_deposit(f->store, &given, NULL, private, &f->err));
+    assert_int_equal(get(f, private).transcript, TRANSCRIPT_NONE);
+    assert_false(phone_set_transcript(f->store, private, "psst", NULL, NULL, &f->err));
+    assert_int_equal(f->err.kind, ERR_REFUSED);
+    assert_null(message_transcript(f->store, private));
+}
+
 static void without_a_time_and_a_subject_both_are_made(void **state)
 {
     struct fixture *f = *state;
@@ -411,6 +447,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         PHONE_TEST(a_deposit_is_kept_whole_and_asks_for_a_look),
+        PHONE_TEST(what_a_transcription_service_says_is_kept_and_asks_for_a_look),
         PHONE_TEST(without_a_time_and_a_subject_both_are_made),
         PHONE_TEST(a_mailbox_that_is_off_takes_messages_without_a_look),
         PHONE_TEST(a_refused_deposit_leaves_nothing_and_no_id),

@@ -1,5 +1,7 @@
 /* The three-way rule over its whole input space: every combination of what was agreed, what is
- * here and what is there, for folder, read, urgent, subject and times. */
+ * here and what is there, for folder, read, subject, urgent, content and times, under each
+ * rule.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,193 +11,227 @@
 
 #include <cmocka.h>
 
-#include "sync/plan.h"
+#include "tests/support/plan_world.h"
 
-/* A small world in which a plan can be carried out: what both sides hold. */
-struct world {
-    struct plan_base base;
-    struct plan_here here;
-    struct plan_item item;
+/* ---- the whole input space ---- */
+
+typedef void check_fn(const struct world *before, const struct plan *plan);
+
+/* A text matters only by which of the three are the same. */
+static const char *const subjects[][3] = {
+    {"a", "a", "a"}, {"a", "a", "b"}, {"a", "b", "a"}, {"a", "b", "b"}, {"a", "b", "c"}};
+
+/* 0: not known. */
+static const int64_t times[][2] = {{0, 0}, {100, 200}, {200, 100}, {100, 0}, {0, 100}, {1, 1}};
+
+enum {
+    SUBJECTS = sizeof subjects / sizeof subjects[0],
+    TIMES = sizeof times / sizeof times[0]
 };
+/* What is not a place or a time: the rule, held, content, read and urgent thrice, subjects. */
+enum { REST = PLAN_RULES * 2 * 2 * 64 * SUBJECTS };
+enum { CASES = AGREED_PLACES * FOLDERS * THERE_PLACES * TIMES * REST };
 
-static const char *const subjects[] = {"a", "b", "c"};
-static const enum agreed_place places[] = {AGREED_NEVER, AGREED_INBOX, AGREED_DELETED,
-                                           AGREED_GONE};
-static const enum message_folder folders[] = {FOLDER_INBOX, FOLDER_DELETED, FOLDER_PURGED};
-
-static void carry_out_fields(struct world *w, const struct plan *plan)
+static struct world world_of(int number)
 {
-    if (plan->read == TAKE_HERE_TO_THERE)
-        w->item.read = w->here.read;
-    if (plan->read == TAKE_THERE_TO_HERE)
-        w->here.read = w->item.read;
-    if (plan->urgent == TAKE_HERE_TO_THERE)
-        w->item.urgent = w->here.urgent;
-    if (plan->urgent == TAKE_THERE_TO_HERE)
-        w->here.urgent = w->item.urgent;
-    if (plan->subject == TAKE_HERE_TO_THERE)
-        w->item.subject = w->here.subject;
-    if (plan->subject == TAKE_THERE_TO_HERE)
-        w->here.subject = w->item.subject;
+    struct world w = {0};
+
+    w.base.place = (enum agreed_place)world_digit(&number, AGREED_PLACES);
+    w.here.folder = (enum message_folder)world_digit(&number, FOLDERS);
+    w.item.there = (enum plan_there)world_digit(&number, THERE_PLACES);
+    const int64_t *time = times[world_digit(&number, TIMES)];
+    w.here.folder_ms = w.here.read_ms = w.here.urgent_ms = w.here.subject_ms = time[0];
+    w.item.modified_ms = time[1];
+    w.here.rule = (enum plan_rule)world_digit(&number, PLAN_RULES);
+    w.here.held = world_digit(&number, 2);
+    w.here.content = world_digit(&number, 2);
+    w.base.read = world_digit(&number, 2);
+    w.here.read = world_digit(&number, 2);
+    w.item.read = world_digit(&number, 2);
+    w.base.urgent = world_digit(&number, 2);
+    w.here.urgent = world_digit(&number, 2);
+    w.item.urgent = world_digit(&number, 2);
+    const char *const *subject = subjects[world_digit(&number, SUBJECTS)];
+    w.base.subject = subject[0];
+    w.here.subject = subject[1];
+    w.item.subject = subject[2];
+    return w;
 }
 
-/* What a run would do: both sides changed, the agreement recorded. */
-static void carry_out(struct world *w, const struct plan *plan)
+static void enumerate(check_fn *check)
 {
-    carry_out_fields(w, plan);
-    w->here.folder = plan->folder;
-    switch (plan->action) {
-    case ACTION_CREATE:
-        w->item.there = THERE_INBOX;
-        w->item.read = w->here.read;
-        w->item.urgent = w->here.urgent;
-        w->item.subject = w->here.subject;
-        break;
-    case ACTION_MOVE_TO_INBOX: w->item.there = THERE_INBOX; break;
-    case ACTION_MOVE_TO_DELETED: w->item.there = THERE_DELETED; break;
-    case ACTION_REMOVE: w->item.there = THERE_ABSENT; break;
-    default: break;
-    }
-    w->base.place = plan->place;
-    if (w->item.there != THERE_ABSENT) {
-        w->base.read = w->item.read;
-        w->base.urgent = w->item.urgent;
-        w->base.subject = w->item.subject;
-    }
-    if (w->item.there == THERE_MOVED) /* where it is now is what is agreed */
-        w->item.there = THERE_INBOX;
-}
-
-typedef void check_fn(const struct world *before, const struct plan *plan, void *arg);
-
-static void each_field(struct world *w, check_fn *check, void *arg)
-{
-    for (unsigned bits = 0; bits < 64; bits++) {
-        w->base.read = bits & 1;
-        w->here.read = bits & 2;
-        w->item.read = bits & 4;
-        w->base.urgent = bits & 8;
-        w->here.urgent = bits & 16;
-        w->item.urgent = bits & 32;
-        for (unsigned s = 0; s < 27; s++) {
-            w->base.subject = subjects[s % 3];
-            w->here.subject = subjects[s / 3 % 3];
-            w->item.subject = subjects[s / 9];
-            struct plan plan = plan_make(&w->base, &w->here, &w->item);
-            check(w, &plan, arg);
-        }
+    for (int i = 0; i < CASES; i++) {
+        struct world w = world_of(i);
+        struct plan plan = plan_make(&w.base, &w.here, &w.item);
+        check(&w, &plan);
     }
 }
 
-/* 4 agreements x 3 folders x 4 places x 4 orders of time x 64 x 27: 331,776 cases. */
-static void enumerate(check_fn *check, void *arg)
+/* rule: three-way-space */
+static void the_whole_space_is_gone_through(void **state)
 {
-    static const int64_t times[][2] = {{0, 0}, {100, 200}, {200, 100}, {100, 0}};
-
-    for (size_t b = 0; b < 4; b++) {
-        for (size_t h = 0; h < 3; h++) {
-            for (int t = 0; t < THERE_PLACES; t++) {
-                for (size_t k = 0; k < 4; k++) {
-                    struct world w = {.base.place = places[b], .here.folder = folders[h]};
-                    w.item.there = (enum plan_there)t;
-                    w.here.folder_ms = w.here.read_ms = w.here.urgent_ms = w.here.subject_ms =
-                        times[k][0];
-                    w.item.modified_ms = times[k][1];
-                    each_field(&w, check, arg);
-                }
-            }
-        }
-    }
+    (void)state;
+    printf("%d cases: %d agreements, %d folders here, %d places there, %d orders of time, %d "
+           "values of the rest\n",
+           CASES, AGREED_PLACES, FOLDERS, THERE_PLACES, TIMES, REST);
+    assert_int_equal(CASES, 6 * 4 * 5 * 6 * 3 * 2 * 2 * 64 * 5);
 }
 
-static void check_quiet_afterwards(const struct world *before, const struct plan *plan,
-                                   void *arg)
+static bool is_left_alone(const struct world *w)
+{
+    return w->here.rule != RULE_ERASE && (w->here.held || w->base.place == AGREED_DROPPED);
+}
+
+static void check_quiet_afterwards(const struct world *before, const struct plan *plan)
 {
     struct world after = *before;
 
-    (void)arg;
-    carry_out(&after, plan);
+    world_carry_out(&after, plan, 300);
     struct plan again = plan_make(&after.base, &after.here, &after.item);
-    if (!plan_is_quiet(&again, &after.here) || again.place != after.base.place)
-        fail_msg("agreed %d here %d there %d: %s, then %s (%s)", before->base.place,
-                 before->here.folder, before->item.there, plan->why, again.why,
-                 plan_action_name(again.action));
+    if (!plan_is_quiet(&again, &after.here) || again.place != after.base.place ||
+        again.conflict)
+        fail_msg("agreed %d here %d there %d rule %d: %s, then %s (%s)", before->base.place,
+                 before->here.folder, before->item.there, before->here.rule, plan->why,
+                 again.why, plan_action_name(again.action));
 }
 
+/* rule: three-way-idempotent */
 static void a_second_run_does_nothing(void **state)
 {
     (void)state;
-    enumerate(check_quiet_afterwards, NULL);
+    enumerate(check_quiet_afterwards);
 }
 
-static void check_equal(const struct world *before, const struct plan *plan, void *arg)
+static enum message_folder mapped(enum plan_there there)
+{
+    switch (there) {
+    case THERE_SENT: return FOLDER_SENT;
+    case THERE_INBOX:
+    case THERE_MOVED: return FOLDER_INBOX;
+    default: return FOLDER_DELETED; /* in Deleted Items, or nowhere */
+    }
+}
+
+static void check_equal(const struct world *before, const struct plan *plan)
 {
     struct world w = *before;
 
-    (void)arg;
-    carry_out(&w, plan);
-    if (w.here.folder == FOLDER_PURGED)
-        return; /* nothing is here any more; what is there is the user's own */
-    if (w.item.there == THERE_ABSENT) {
-        assert_int_equal(w.here.folder, FOLDER_DELETED);
-        return;
+    world_carry_out(&w, plan, 300);
+    if (is_left_alone(before)) {
+        assert_int_equal(w.here.folder, before->here.folder);
+        assert_true(plan_is_quiet(plan, &before->here));
+    } else if (w.here.rule == RULE_ERASE) {
+        assert_int_equal(w.item.there, THERE_ABSENT);
+    } else if (w.here.folder != FOLDER_PURGED) { /* else what is there is the user's own */
+        assert_int_equal(w.here.folder, mapped(w.item.there));
+        if (w.item.there == THERE_ABSENT)
+            return;
+        assert_int_equal(w.here.read, w.item.read);
+        assert_int_equal(w.here.urgent, w.item.urgent);
+        assert_string_equal(w.here.subject, w.item.subject);
+        assert_int_equal(w.here.content, w.item_content);
     }
-    assert_int_equal(w.here.folder,
-                     w.item.there == THERE_DELETED ? FOLDER_DELETED : FOLDER_INBOX);
-    assert_int_equal(w.here.read, w.item.read);
-    assert_int_equal(w.here.urgent, w.item.urgent);
-    assert_string_equal(w.here.subject, w.item.subject);
 }
 
+/* rule: three-way-equal */
 static void both_sides_are_equal_after_one_run(void **state)
 {
     (void)state;
-    enumerate(check_equal, NULL);
+    enumerate(check_equal);
 }
 
-static void check_purge(const struct world *before, const struct plan *plan, void *arg)
+static void check_purge(const struct world *before, const struct plan *plan)
 {
-    (void)arg;
-    if (before->here.folder != FOLDER_PURGED) {
-        assert_int_not_equal(plan->folder, FOLDER_PURGED);
-        assert_int_not_equal(plan->action, ACTION_REMOVE);
-    } else {
+    if (before->here.folder == FOLDER_PURGED) {
         assert_int_equal(plan->folder, FOLDER_PURGED);
         assert_int_not_equal(plan->action, ACTION_CREATE);
+        return;
     }
+    assert_int_not_equal(plan->folder, FOLDER_PURGED);
+    if (before->here.rule != RULE_ERASE)
+        assert_int_not_equal(plan->action, ACTION_REMOVE);
 }
 
+/* rule: three-way-no-purge
+ * rule: deleted-there */
 static void nothing_is_purged_that_no_person_purged(void **state)
 {
     (void)state;
-    enumerate(check_purge, NULL);
+    enumerate(check_purge);
 }
 
-static void check_one_sided(const struct world *w, const struct plan *plan, void *arg)
+static void check_never_changed(const struct world *before, const struct plan *plan)
 {
-    (void)arg;
-    if (w->base.place != AGREED_INBOX && w->base.place != AGREED_DELETED)
+    if (before->here.rule == RULE_NORMAL)
         return;
-    if (w->item.there == THERE_ABSENT || w->here.folder == FOLDER_PURGED)
+    assert_int_equal(plan->folder, before->here.folder);
+    assert_int_not_equal(plan->read, TAKE_THERE_TO_HERE);
+    assert_int_not_equal(plan->urgent, TAKE_THERE_TO_HERE);
+    assert_int_not_equal(plan->subject, TAKE_THERE_TO_HERE);
+    assert_false(plan->conflict);
+}
+
+/* rule: resync-from-connection */
+static void when_connection_wins_this_side_is_never_changed(void **state)
+{
+    (void)state;
+    enumerate(check_never_changed);
+}
+
+static void check_erased(const struct world *before, const struct plan *plan)
+{
+    if (before->here.rule != RULE_ERASE)
+        return;
+    assert_int_equal(plan->action,
+                     before->item.there == THERE_ABSENT ? ACTION_NONE : ACTION_REMOVE);
+    assert_int_equal(plan->place, AGREED_GONE);
+    assert_int_equal(plan->read, TAKE_NOTHING);
+    assert_false(plan->rewrite);
+}
+
+/* rule: user-removed-copies */
+static void of_a_removed_user_everything_there_is_removed_and_nothing_else_is_done(void **state)
+{
+    (void)state;
+    enumerate(check_erased);
+}
+
+static void check_one_sided(const struct world *w, const struct plan *plan)
+{
+    bool agreed = w->base.place == AGREED_INBOX || w->base.place == AGREED_SENT ||
+                  w->base.place == AGREED_DELETED;
+
+    if (!agreed || w->item.there == THERE_ABSENT || w->here.folder == FOLDER_PURGED ||
+        w->here.rule != RULE_NORMAL || w->here.held)
         return;
     if (w->here.read != w->base.read && w->item.read == w->base.read)
         assert_int_equal(plan->read, TAKE_HERE_TO_THERE);
     if (w->here.read == w->base.read && w->item.read != w->base.read)
         assert_int_equal(plan->read, TAKE_THERE_TO_HERE);
-    if (w->here.read == w->item.read)
-        assert_int_equal(plan->read, TAKE_NOTHING);
+    if (w->here.urgent != w->base.urgent && w->item.urgent == w->base.urgent)
+        assert_int_equal(plan->urgent, TAKE_HERE_TO_THERE);
+    if (w->here.urgent == w->base.urgent && w->item.urgent != w->base.urgent)
+        assert_int_equal(plan->urgent, TAKE_THERE_TO_HERE);
+    if (strcmp(w->here.subject, w->base.subject) != 0 &&
+        strcmp(w->item.subject, w->base.subject) == 0)
+        assert_int_equal(plan->subject, TAKE_HERE_TO_THERE);
+    if (strcmp(w->here.subject, w->base.subject) == 0 &&
+        strcmp(w->item.subject, w->base.subject) != 0)
+        assert_int_equal(plan->subject, TAKE_THERE_TO_HERE);
 }
 
+/* rule: three-way-field
+ * rule: takeover-read */
 static void a_change_on_one_side_only_is_copied_whatever_the_clocks_say(void **state)
 {
     (void)state;
-    enumerate(check_one_sided, NULL);
+    enumerate(check_one_sided);
 }
 
 static struct plan plan_subjects(const char *base, const char *here, const char *there,
                                  int64_t here_ms, int64_t there_ms)
 {
-    const struct plan_base b = {AGREED_INBOX, false, false, base};
+    const struct plan_base b = {.place = AGREED_INBOX, .subject = base};
     const struct plan_here h = {
         .folder = FOLDER_INBOX, .subject = here, .subject_ms = here_ms, .folder_ms = here_ms};
     const struct plan_item i = {
@@ -204,6 +240,7 @@ static struct plan plan_subjects(const char *base, const char *here, const char 
     return plan_make(&b, &h, &i);
 }
 
+/* rule: three-way-field */
 static void of_two_different_changes_the_later_wins_else_exchange(void **state)
 {
     (void)state;
@@ -223,6 +260,28 @@ struct row {
     enum message_folder folder;
 };
 
+static void check_rows(const struct row *rows, size_t count, enum plan_rule rule)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct plan_base base = {.place = rows[i].agreed, .subject = "a"};
+        const struct plan_here here = {.rule = rule, .folder = rows[i].here, .subject = "a"};
+        const struct plan_item item = {.there = rows[i].there, .subject = "a"};
+        struct plan plan = plan_make(&base, &here, &item);
+        if (plan.action != rows[i].action || plan.folder != rows[i].folder)
+            fail_msg("%s: got %s, folder %d", rows[i].rule, plan_action_name(plan.action),
+                     plan.folder);
+    }
+}
+
+/* rule: map-inbox
+ * rule: map-deleted
+ * rule: map-sent
+ * rule: map-back
+ * rule: map-back-purged
+ * rule: deleted-here
+ * rule: deleted-there
+ * rule: purged-here
+ * rule: restored-here */
 static void each_row_of_the_rules(void **state)
 {
     static const struct row rows[] = {
@@ -256,23 +315,40 @@ static void each_row_of_the_rules(void **state)
          THERE_ABSENT, ACTION_CREATE, FOLDER_INBOX},
         {"given up by an administrator: nothing", AGREED_DROPPED, FOLDER_INBOX, THERE_ABSENT,
          ACTION_NONE, FOLDER_INBOX},
+        {"a sent message is created in Sent Items", AGREED_NEVER, FOLDER_SENT, THERE_ABSENT,
+         ACTION_CREATE, FOLDER_SENT},
+        {"sent, deleted there: deleted here", AGREED_SENT, FOLDER_SENT, THERE_DELETED,
+         ACTION_NONE, FOLDER_DELETED},
+        {"sent, gone there: deleted here", AGREED_SENT, FOLDER_SENT, THERE_ABSENT, ACTION_NONE,
+         FOLDER_DELETED},
+        {"sent, dragged into the Inbox there: inbox here", AGREED_SENT, FOLDER_SENT,
+         THERE_INBOX, ACTION_NONE, FOLDER_INBOX},
+        {"sent, dragged below the Inbox there: inbox here", AGREED_SENT, FOLDER_SENT,
+         THERE_MOVED, ACTION_NONE, FOLDER_INBOX},
+        {"inbox, dragged into Sent Items there: sent here", AGREED_INBOX, FOLDER_INBOX,
+         THERE_SENT, ACTION_NONE, FOLDER_SENT},
+        {"sent, moved to the inbox here: moved there", AGREED_SENT, FOLDER_INBOX, THERE_SENT,
+         ACTION_MOVE_TO_INBOX, FOLDER_INBOX},
+        {"sent, deleted here: moved to Deleted Items", AGREED_SENT, FOLDER_DELETED, THERE_SENT,
+         ACTION_MOVE_TO_DELETED, FOLDER_DELETED},
+        {"sent, restored here: moved back to Sent Items", AGREED_DELETED, FOLDER_SENT,
+         THERE_DELETED, ACTION_MOVE_TO_SENT, FOLDER_SENT},
+        {"restored there into Sent Items: sent here", AGREED_DELETED, FOLDER_DELETED,
+         THERE_SENT, ACTION_NONE, FOLDER_SENT},
+        {"sent, purged here: removed", AGREED_SENT, FOLDER_PURGED, THERE_SENT, ACTION_REMOVE,
+         FOLDER_PURGED},
+        {"sent, purged here, dragged into the Inbox there: left alone", AGREED_SENT,
+         FOLDER_PURGED, THERE_INBOX, ACTION_NONE, FOLDER_PURGED},
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        const struct plan_base base = {rows[i].agreed, false, false, "a"};
-        const struct plan_here here = {.folder = rows[i].here, .subject = "a"};
-        const struct plan_item item = {.there = rows[i].there, .subject = "a"};
-        struct plan plan = plan_make(&base, &here, &item);
-        if (plan.action != rows[i].action || plan.folder != rows[i].folder)
-            fail_msg("%s: got %s, folder %d", rows[i].rule, plan_action_name(plan.action),
-                     plan.folder);
-    }
+    check_rows(rows, sizeof rows / sizeof rows[0], RULE_NORMAL);
 }
 
+/* rule: deleted-here-kept-there */
 static void deleted_here_and_kept_there_goes_to_the_later(void **state)
 {
-    const struct plan_base base = {AGREED_INBOX, false, false, "a"};
+    const struct plan_base base = {.place = AGREED_INBOX, .subject = "a"};
     struct plan_here here = {.folder = FOLDER_DELETED, .subject = "a", .folder_ms = 200};
     struct plan_item item = {.there = THERE_MOVED, .subject = "a", .modified_ms = 100};
 
@@ -287,9 +363,10 @@ static void deleted_here_and_kept_there_goes_to_the_later(void **state)
     assert_true(plan.conflict);
 }
 
+/* rule: deleted-here-read-there */
 static void deleted_here_and_read_there_is_deleted_and_read(void **state)
 {
-    const struct plan_base base = {AGREED_INBOX, false, false, "a"};
+    const struct plan_base base = {.place = AGREED_INBOX, .subject = "a"};
     const struct plan_here here = {.folder = FOLDER_DELETED, .subject = "a"};
     const struct plan_item item = {.there = THERE_INBOX, .read = true, .subject = "a"};
     struct plan plan = plan_make(&base, &here, &item);
@@ -299,9 +376,9 @@ static void deleted_here_and_read_there_is_deleted_and_read(void **state)
     assert_int_equal(plan.read, TAKE_THERE_TO_HERE);
 }
 
-static void a_dispatch_message_is_not_touched(void **state)
+static void a_message_that_is_held_is_not_touched(void **state)
 {
-    const struct plan_base base = {AGREED_NEVER, false, false, ""};
+    const struct plan_base base = {.place = AGREED_NEVER, .subject = ""};
     const struct plan_here here = {.folder = FOLDER_INBOX, .held = true, .subject = "a"};
     const struct plan_item item = {.there = THERE_ABSENT, .subject = ""};
     struct plan plan = plan_make(&base, &here, &item);
@@ -310,18 +387,66 @@ static void a_dispatch_message_is_not_touched(void **state)
     assert_true(plan_is_quiet(&plan, &here));
 }
 
+/* rule: resync-from-connection */
+static void when_connection_wins_the_rows_are_these(void **state)
+{
+    static const struct row rows[] = {
+        {"vanished there: created again", AGREED_INBOX, FOLDER_INBOX, THERE_ABSENT,
+         ACTION_CREATE, FOLDER_INBOX},
+        {"a sent one, vanished there: created again", AGREED_SENT, FOLDER_SENT, THERE_ABSENT,
+         ACTION_CREATE, FOLDER_SENT},
+        {"deleted there: moved back", AGREED_INBOX, FOLDER_INBOX, THERE_DELETED,
+         ACTION_MOVE_TO_INBOX, FOLDER_INBOX},
+        {"dragged into Sent Items there: moved back", AGREED_INBOX, FOLDER_INBOX, THERE_SENT,
+         ACTION_MOVE_TO_INBOX, FOLDER_INBOX},
+        {"below the Inbox there: stays", AGREED_INBOX, FOLDER_INBOX, THERE_MOVED, ACTION_NONE,
+         FOLDER_INBOX},
+        {"restored there: deleted again", AGREED_DELETED, FOLDER_DELETED, THERE_INBOX,
+         ACTION_MOVE_TO_DELETED, FOLDER_DELETED},
+        {"deleted here, nothing there: nothing", AGREED_GONE, FOLDER_DELETED, THERE_ABSENT,
+         ACTION_NONE, FOLDER_DELETED},
+        {"purged here, a person's own there: left alone", AGREED_GONE, FOLDER_PURGED,
+         THERE_INBOX, ACTION_NONE, FOLDER_PURGED},
+    };
+
+    (void)state;
+    check_rows(rows, sizeof rows / sizeof rows[0], RULE_CONNECTION);
+}
+
+static void moved_here_and_deleted_there_goes_to_the_later(void **state)
+{
+    const struct plan_base base = {.place = AGREED_SENT, .subject = "a"};
+    struct plan_here here = {.folder = FOLDER_INBOX, .subject = "a", .folder_ms = 200};
+    struct plan_item item = {.there = THERE_DELETED, .subject = "a", .modified_ms = 100};
+
+    (void)state;
+    struct plan plan = plan_make(&base, &here, &item);
+    assert_int_equal(plan.action, ACTION_MOVE_TO_INBOX);
+    assert_true(plan.conflict);
+    item.modified_ms = 300;
+    plan = plan_make(&base, &here, &item);
+    assert_int_equal(plan.folder, FOLDER_DELETED);
+    assert_true(plan.conflict);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_whole_space_is_gone_through),
         cmocka_unit_test(a_second_run_does_nothing),
         cmocka_unit_test(both_sides_are_equal_after_one_run),
         cmocka_unit_test(nothing_is_purged_that_no_person_purged),
+        cmocka_unit_test(when_connection_wins_this_side_is_never_changed),
+        cmocka_unit_test(
+            of_a_removed_user_everything_there_is_removed_and_nothing_else_is_done),
         cmocka_unit_test(a_change_on_one_side_only_is_copied_whatever_the_clocks_say),
         cmocka_unit_test(of_two_different_changes_the_later_wins_else_exchange),
         cmocka_unit_test(each_row_of_the_rules),
+        cmocka_unit_test(when_connection_wins_the_rows_are_these),
         cmocka_unit_test(deleted_here_and_kept_there_goes_to_the_later),
+        cmocka_unit_test(moved_here_and_deleted_there_goes_to_the_later),
         cmocka_unit_test(deleted_here_and_read_there_is_deleted_and_read),
-        cmocka_unit_test(a_dispatch_message_is_not_touched),
+        cmocka_unit_test(a_message_that_is_held_is_not_touched),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,11 +14,13 @@
 #include "store/mailbox.h"
 #include "tests/support/queue_fixture.h"
 
+/* rule: run-order */
 static void a_person_waiting_comes_first(void **state)
 {
     struct queue_fixture *f = *state;
-    static const enum queue_reason backwards[] = {QUEUE_SWEEP, QUEUE_RETRY, QUEUE_NOTIFICATION,
-                                                  QUEUE_RESYNC, QUEUE_CHANGE};
+    static const enum queue_reason backwards[] = {QUEUE_SWEEP,   QUEUE_RETRY,
+                                                  QUEUE_FOLDERS, QUEUE_NOTIFICATION,
+                                                  QUEUE_RESYNC,  QUEUE_CHANGE};
 
     for (size_t i = 0; i < sizeof backwards / sizeof backwards[0]; i++) {
         qf_push(f, queue_reason_name(backwards[i]), backwards[i]);
@@ -27,6 +29,7 @@ static void a_person_waiting_comes_first(void **state)
     assert_string_equal(qf_claim(f), "change");
     assert_string_equal(qf_claim(f), "resync");
     assert_string_equal(qf_claim(f), "notification");
+    assert_string_equal(qf_claim(f), "folders");
     assert_string_equal(qf_claim(f), "retry");
     assert_string_equal(qf_claim(f), "sweep");
     assert_string_equal(qf_claim(f), "-");

@@ -74,7 +74,7 @@ static void close_scene(struct scene *s)
 
 static void list_folders(struct scene *s)
 {
-    s->remote->ops->folders(s->remote, false, saw_folders, s);
+    s->remote->ops->folders(s->remote, 0, saw_folders, s);
     loop_virtual_run(s->loop, 60000);
 }
 
@@ -159,7 +159,7 @@ static void what_is_under_way_can_be_given_up(void **state)
     char dir[DIR_BYTES];
     new_folder(dir);
     open_scene(&s, dir);
-    struct remote_call *call = s.remote->ops->folders(s.remote, false, saw_folders, &s);
+    struct remote_call *call = s.remote->ops->folders(s.remote, 0, saw_folders, &s);
     loop_virtual_run(s.loop, 3);
     remote_cancel(s.remote, &call);
     loop_virtual_run(s.loop, 60000);

@@ -66,10 +66,10 @@ static struct remote_call *later(struct remote *remote, remote_folders_fn *folde
     return call;
 }
 
-static struct remote_call *folders(struct remote *remote, bool sent_items,
-                                   remote_folders_fn *fn, void *arg)
+static struct remote_call *folders(struct remote *remote, unsigned with, remote_folders_fn *fn,
+                                   void *arg)
 {
-    (void)sent_items;
+    (void)with;
     return later(remote, fn, NULL, arg);
 }
 

@@ -16,6 +16,7 @@
 
 enum { QUIET_MS = 10 * 1000, LONG_MS = 30 * 60 * 1000 };
 
+/* rule: new-one-request */
 static void a_message_is_created_in_one_request(void **state)
 {
     struct site *site = site_new(1, NULL);
@@ -122,6 +123,7 @@ static void what_the_caller_does_by_phone_goes_out(void **state)
     site_free(&site);
 }
 
+/* rule: quiet */
 static void a_quiet_run_looks_once_a_folder_and_writes_nothing(void **state)
 {
     struct site *site = site_new(5, NULL);
@@ -389,6 +391,7 @@ static bool has_alarm(struct site *site, const char *name)
     return wanted[0] == '\0';
 }
 
+/* rule: message-refused */
 static void a_message_that_is_refused_is_set_aside_and_the_others_go_on(void **state)
 {
     struct site *site = site_new(30, NULL);
@@ -412,6 +415,7 @@ static void a_message_that_is_refused_is_set_aside_and_the_others_go_on(void **s
     site_free(&site);
 }
 
+/* rule: exchange-full */
 static void a_full_exchange_mailbox_holds_up_nothing_but_creates(void **state)
 {
     struct site *site = site_new(31, NULL);
@@ -439,6 +443,7 @@ static void a_full_exchange_mailbox_holds_up_nothing_but_creates(void **state)
     site_free(&site);
 }
 
+/* rule: account-parked */
 static void a_denied_account_is_parked_with_a_reason_and_comes_back(void **state)
 {
     struct site *site = site_new(32, NULL);
@@ -466,6 +471,7 @@ static void a_denied_account_is_parked_with_a_reason_and_comes_back(void **state
     site_free(&site);
 }
 
+/* rule: guard-mass-loss */
 static void mass_loss_suspends_the_mailbox_and_deletes_nothing(void **state)
 {
     struct site *site = site_new(33, NULL);
@@ -495,6 +501,7 @@ static void mass_loss_suspends_the_mailbox_and_deletes_nothing(void **state)
     site_free(&site);
 }
 
+/* rule: refused-state */
 static void a_refused_state_is_compared_in_full(void **state)
 {
     struct site *site = site_new(34, NULL);

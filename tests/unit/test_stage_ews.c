@@ -141,6 +141,7 @@ static struct remote_call *start_stage(const char *message, const char *creation
                                    .from_number = "5550100",
                                    .from_name = "",
                                    .from_address = "",
+                                   .reference = "",
                                    .generation = generation};
 
     bench.ended = 0;

@@ -114,20 +114,24 @@ struct scene {
     struct ews_account *account;
     struct remote_stream *stream;
     char words[4096];
+    struct remote_where where; /* of the last change */
     struct err err;
     int ended;
     bool close_when_changed, free_when_changed, free_when_ended;
 };
 
-static void hear(enum remote_stream_word word, const char *subscription, const struct err *err,
-                 void *arg)
+static void hear(enum remote_stream_word word, const char *subscription,
+                 const struct remote_where *where, const struct err *err, void *arg)
 {
-    static const char *const names[] = {"open", "changed:", "lost:", "ended"};
+    static const char *const names[] = {"open", "changed:", "folders:", "lost:", "ended"};
     struct scene *s = arg;
     size_t len = strlen(s->words);
 
     snprintf(s->words + len, sizeof s->words - len, "%s%s ", names[word],
              subscription ? subscription : "");
+    assert_int_equal(where != NULL, word == REMOTE_STREAM_CHANGED);
+    if (where)
+        s->where = *where;
     s->err = *err;
     s->ended += word == REMOTE_STREAM_ENDED;
     if (word == REMOTE_STREAM_CHANGED && s->close_when_changed)
@@ -184,6 +188,10 @@ static void end(struct scene *s)
     "<m:Notification><t:SubscriptionId>" id "</t:SubscriptionId><t:CreatedEvent>"              \
     "<t:TimeStamp>2013-09-16T04:31:29Z</t:TimeStamp><t:ItemId Id=\"i\"/>"                      \
     "<t:ParentFolderId Id=\"f\"/></t:CreatedEvent></m:Notification>"
+#define OTHER_FOLDERS(id)                                                                      \
+    "<m:Notification><t:SubscriptionId>" id "</t:SubscriptionId><t:MovedEvent>"                \
+    "<t:TimeStamp>2013-09-16T04:31:29Z</t:TimeStamp><t:FolderId Id=\"i\"/>"                    \
+    "<t:ParentFolderId Id=\"f\"/></t:MovedEvent></m:Notification>"
 #define EVENTS(list)                                                                           \
     MESSAGE("Success", "NoError", "<m:Notifications>" list "</m:Notifications>")
 #define LOST(ids, status)                                                                      \
@@ -243,7 +251,8 @@ static void a_streaming_subscription_is_a_valid_request(void **state)
 static void words_come_from_pieces_of_any_size(void **state)
 {
     static const char *const bodies[] = {OK, OK, EVENTS(CHANGED("sub-a") CHANGED("sub-b")),
-                                         LOST(ID("sub-b"), "OK"), EVENTS(CHANGED("sub-a"))};
+                                         LOST(ID("sub-b"), "OK"),
+                                         EVENTS(OTHER_FOLDERS("sub-a"))};
     struct buf all;
 
     (void)state;
@@ -263,7 +272,7 @@ static void words_come_from_pieces_of_any_size(void **state)
             assert_true(
                 give(&s.wire, buf_str(&all) + at, all.len - at < piece ? all.len - at : piece));
         assert_string_equal(s.words,
-                            "open changed:sub-a changed:sub-b lost:sub-b changed:sub-a ");
+                            "open changed:sub-a changed:sub-b lost:sub-b folders:sub-a ");
         end(&s);
     }
     buf_clear(&all);
@@ -526,16 +535,17 @@ static void too_late(void *arg)
 }
 
 static void hear_net(enum remote_stream_word word, const char *subscription,
-                     const struct err *err, void *arg)
+                     const struct remote_where *where, const struct err *err, void *arg)
 {
     struct net *net = arg;
     char item[EXCHANGE_ID_MAX];
     struct err failed;
 
+    (void)where;
     if (word == REMOTE_STREAM_OPEN)
         assert_true(exchange_user_act(net->exchange, "ann@example.net", "folder",
                                       (const char *[]){"add", "Inbox/New"}, 2, item, &failed));
-    if (word == REMOTE_STREAM_CHANGED) {
+    if (word == REMOTE_STREAM_FOLDERS) {
         assert_string_equal(subscription, net->subscription);
         if (net->changed++ == 0)
             exchange_break_streams(net->exchange, true);
@@ -604,7 +614,7 @@ static void a_stream_is_heard_over_http_and_breaks_in_the_middle(void **state)
     open_net(&net);
     struct loop_timer *timer = loop_timer_new(net.loop, too_late, &net);
     loop_timer_set(timer, 20 * SECOND);
-    net.remote->ops->folders(net.remote, false, listed, &net);
+    net.remote->ops->folders(net.remote, 0, listed, &net);
     loop_run(net.loop);
     assert_false(net.late);
     assert_int_equal(net.changed, 1);

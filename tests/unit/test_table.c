@@ -202,6 +202,19 @@ static void more_done_than_expected_is_a_full_bar(void **state)
     assert_null(strchr(text, '-'));
 }
 
+static void pages_are_shown_before_messages_are_known(void **state)
+{
+    struct progress_facts facts = {.pages = 14, .parts = 1, .started = true};
+    char text[256];
+
+    (void)state;
+    progress_format(&facts, 20, text, sizeof text);
+    assert_string_equal(text, "14 pages of Exchange read");
+    facts.total = 100;
+    progress_format(&facts, 20, text, sizeof text);
+    assert_string_equal(text, "0/100 messages");
+}
+
 #define TABLE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -220,6 +233,7 @@ int main(void)
         cmocka_unit_test(a_cleaned_text_is_cut_at_a_whole_character),
         cmocka_unit_test(the_bar_stays_within_the_terminal),
         cmocka_unit_test(more_done_than_expected_is_a_full_bar),
+        cmocka_unit_test(pages_are_shown_before_messages_are_known),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -273,12 +273,14 @@ struct streamed {
     int envelopes, changed, lost;
 };
 
-static bool on_subscription(const char *subscription, bool lost, void *arg)
+static bool on_subscription(const char *subscription, enum response_stream_word word,
+                            const struct remote_where *where, void *arg)
 {
     struct streamed *streamed = arg;
+    (void)where;
     assert_true(*subscription);
-    streamed->changed += !lost;
-    streamed->lost += lost;
+    streamed->changed += word != STREAMED_LOSS;
+    streamed->lost += word == STREAMED_LOSS;
     return true;
 }
 
