@@ -4,11 +4,19 @@
 
 #include "base/id.h"
 #include "base/limits.h"
+#include "ews/ews_names.h"
 
 /* A hundredth of a second of silence as WAV, in base64: what stands for any audio. */
 #define SILENCE "UklGRigAAABXQVZFZm10IBAAAAABAAEAQB8AAEAfAAABAAgAZGF0YQQAAACAgICA"
 
-enum policy { POLICY_MASK, POLICY_KEEP, POLICY_WORDS, POLICY_ID, POLICY_AUDIO };
+enum policy {
+    POLICY_MASK,
+    POLICY_KEEP,
+    POLICY_WORDS,
+    POLICY_ID,
+    POLICY_AUDIO,
+    POLICY_FOLDER, /* a folder's name: only that of our own, which we look for, stays */
+};
 
 struct rule {
     const char *name; /* local name of an element or an attribute */
@@ -43,6 +51,7 @@ static const struct rule elements[] = {
     {"RoutingType", POLICY_KEEP},
     {"ItemClass", POLICY_KEEP},
     {"FolderClass", POLICY_KEEP},
+    {"DisplayName", POLICY_FOLDER},
     {"ContentType", POLICY_KEEP},
     {"Size", POLICY_KEEP},
     {"Culture", POLICY_KEEP},
@@ -162,6 +171,12 @@ static void apply(const struct redaction *r, enum policy policy, const char *tex
     case POLICY_WORDS: keep_words(r->out, text, len); break;
     case POLICY_ID: rename_id(r, text, len); break;
     case POLICY_AUDIO: buf_add_str(r->out, len > 0 ? SILENCE : ""); break;
+    case POLICY_FOLDER:
+        if (len == strlen(EWS_VOICE_OUTBOX) && memcmp(text, EWS_VOICE_OUTBOX, len) == 0)
+            buf_add(r->out, text, len);
+        else
+            mask(r->out, text, len);
+        break;
     case POLICY_MASK: mask(r->out, text, len); break;
     }
 }

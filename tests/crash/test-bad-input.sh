@@ -63,7 +63,7 @@ refused a_time_that_is_none_is_refused $EX_USAGE 'yesterday' \
 refused text_that_is_not_utf8_is_refused $EX_DATAERR 'UTF-8' \
     ctl deposit ann "$voice/en-short-pcm16.wav" --subject $'\xff\xfe'
 refused an_unknown_command_is_refused $EX_USAGE 'flush|usage|help' ctl flush
-refused an_unknown_option_is_refused $EX_USAGE 'fast' ctl deposit ann "$voice/en-short-pcm16.wav" --fast
+refused an_unknown_option_is_refused $EX_USAGE 'fast' ctl message list ann --fast
 check refused_deposits_leave_nothing_behind nothing_left
 
 # ---- configurations: the daemon, the service and the command line ----

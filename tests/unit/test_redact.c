@@ -43,6 +43,15 @@ static void codes_and_flags_stay_and_texts_go(void **state)
     comes_out_as("J\xC3\xB6rg 17", "xxxxx 00");
 }
 
+static void of_folders_only_our_own_keeps_its_name(void **state)
+{
+    (void)state;
+    comes_out_as("<t:DisplayName>Voice Outbox</t:DisplayName>",
+                 "<t:DisplayName>Voice Outbox</t:DisplayName>");
+    comes_out_as("<t:DisplayName>Voice Outbox of Ann</t:DisplayName>",
+                 "<t:DisplayName>xxxxx xxxxxx xx xxx</t:DisplayName>");
+}
+
 static void waiting_times_stay_and_phone_numbers_go(void **state)
 {
     (void)state;
@@ -107,6 +116,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(codes_and_flags_stay_and_texts_go),
+        cmocka_unit_test(of_folders_only_our_own_keeps_its_name),
         cmocka_unit_test(waiting_times_stay_and_phone_numbers_go),
         cmocka_unit_test(ids_become_others_the_same_for_the_same),
         cmocka_unit_test(audio_becomes_silence),
