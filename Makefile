@@ -103,7 +103,7 @@ $(eval $(call build_rules,$(BUILD),$$(CFLAGS_ALL),$$(LDFLAGS_ALL)))
 $(eval $(call build_rules,$(BUILD)/bugs,$$(CFLAGS_ALL) -DSIB_BUGS,$$(LDFLAGS_ALL)))
 $(eval $(call build_rules,$(BUILD)/san,-std=c17 $(WARN) $(SAN_FLAGS) $$(PC_CFLAGS),-fsanitize=address,undefined))
 
-.PHONY: all san test tests check bench fuzz prove walk walk-bugs demo run install uninstall clean help deps .deps-installed
+.PHONY: all san test tests rules check bench fuzz prove walk walk-bugs demo run install uninstall clean help deps .deps-installed
 
 all: $(call PROGRAMS,$(BUILD))
 san: $(call PROGRAMS,$(BUILD)/san) $(call TESTS,$(BUILD)/san)
@@ -113,7 +113,12 @@ tests: $(call TESTS,$(BUILD))
 SHELL_TESTS := $(sort $(wildcard tests/*/test-*.sh))
 test: deps
 	@$(MAKE) --no-print-directory -j2 all san
-	@scripts/run-tests $(BUILD)/san/tests $(SHELL_TESTS)
+	@rm -rf $(BUILD)/test-logs
+	@SIB_TEST_LOGS=$(BUILD)/test-logs scripts/run-tests $(BUILD)/san/tests $(SHELL_TESTS)
+
+# The table of docs/rules.md anew, from what the tests of the last "make test" said.
+rules:
+	@scripts/rules write $(BUILD)/test-logs
 
 check:
 	@scripts/install-deps check
@@ -122,6 +127,7 @@ check:
 	@scripts/check-format
 	@scripts/check-words
 	@scripts/check-docs
+	@scripts/rules check
 	@scripts/check-tidy
 
 # What takes longer: PROVE_SEEDS walks, 100,000 staged creates, every crash point.
@@ -200,6 +206,7 @@ help:
 	@echo "make run        the same, left running, with what to try"
 	@echo "make test       all tests, with sanitizers; closes with N passed, N failed"
 	@echo "make prove      what takes longer: many seeds, every crash point"
+	@echo "make rules      write the table of docs/rules.md from the last make test"
 	@echo "make walk       random walks, SEEDS=2000 of them; SEED=n tells the story of one"
 	@echo "make walk-bugs  is each deliberate bug caught by a walk?"
 	@echo "make fuzz       every parser of outside bytes, FUZZ_SECONDS=20 each (600 before a release)"

@@ -124,8 +124,7 @@ static bool view_sum(const char *side, const char *what, int64_t count, void *ar
     int64_t all = json_integer_value(json_object_get(summary, "actions"));
 
     return json_object_set_new(place, what, json_integer((json_int_t)count)) == 0 &&
-           json_object_set_new(summary, "actions", json_integer((json_int_t)(all + count))) ==
-               0;
+           json_object_set_new(summary, "actions", json_integer(all + count)) == 0;
 }
 
 bool dry_report_view(struct sibctl *ctl, const struct job *job, json_t *object, struct err *err)

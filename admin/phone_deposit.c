@@ -57,18 +57,19 @@ static bool find_recipients(struct store *store, const char *names, struct recip
 }
 
 static bool deposit_to(struct store *store, const struct phone_deposit *deposit,
-                       struct recipients *recipients, struct delivery *delivery,
+                       struct recipients *recipients, const struct delivery *plain,
                        struct delivered *out, struct err *err)
 {
+    struct delivery delivery = *plain;
     struct mailbox sender;
 
     if (!find_recipients(store, deposit->mailbox, recipients, err) ||
         (deposit->sender && !mailbox_find(store, deposit->sender, &sender, err)))
         return false;
-    delivery->to = recipients->to;
-    delivery->to_count = recipients->count;
-    delivery->sender = deposit->sender ? sender.id : NULL;
-    return deliver(store, delivery, out, err);
+    delivery.to = recipients->to;
+    delivery.to_count = recipients->count;
+    delivery.sender = deposit->sender ? sender.id : NULL;
+    return deliver(store, &delivery, out, err);
 }
 
 static bool deposit_in_tx(struct store *store, const struct phone_deposit *deposit,
@@ -79,7 +80,7 @@ static bool deposit_in_tx(struct store *store, const struct phone_deposit *depos
         .ids = calloc(LIMIT_RECIPIENTS, LIMIT_UUID),
         .to = calloc(LIMIT_RECIPIENTS, sizeof *recipients.to),
     };
-    struct delivery delivery = {
+    const struct delivery delivery = {
         .from_number = deposit->from_number,
         .from_name = deposit->from_name,
         .called_number = deposit->called_number,

@@ -34,7 +34,6 @@
     X(retry_forgotten, "a run that failed is not repeated")                                    \
     X(claim_of_the_dead, "what a dead process had claimed is never taken over")                \
     X(refusal_counts_as_look, "a state that is refused counts as a look at all folders")       \
-    X(earlier_intent_lost, "a refusal forgets what an earlier request may have done")          \
     X(rewrite_forgotten, "a transcription that comes later is not told")                       \
     X(held_ignored, "a dispatch message is shown before anybody accepted it")                  \
     X(letter_not_marked, "what was composed is delivered and not marked as taken")

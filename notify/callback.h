@@ -3,14 +3,16 @@
  * Requests that arrive in one turn of the loop are marked in one transaction, committed, and
  * only then answered; when the commit fails, those that it was for are answered 503 and
  * Exchange calls again. What is written down already is not written again: a mailbox that
- * waits for a look gets no further mark, and "was heard" is noted every TIME_HEARD_MS at most.
+ * waits for a look gets no further mark but for a folder that it does not know yet
+ * (queue/hint.h), and "was heard" is noted every TIME_HEARD_MS at most.
  *
  * Under attack. The secret in the path is looked up when the header is there (some 6 us among
  * thousands); to whom it is not known, no body is taken, nothing is parsed and nothing is
  * written, and the connection is closed. Who knows a secret but not its subscription writes
  * nothing either. Who knows both makes one mark, however often he calls, and one look in
- * TIME_MARK_MS. The memory of the whole process stays under LIMIT_CALLBACK_MEMORY, 64 MiB
- * (base/limits.h has the sum). tests/crash/test-attack.sh holds all of that.
+ * TIME_MARK_MS; who knows the ids of the mailbox's folders, too, LIMIT_HINTS more. The memory
+ * of the whole process stays under LIMIT_CALLBACK_MEMORY, 64 MiB (base/limits.h has the sum).
+ * tests/crash/test-attack.sh holds all of that.
  *
  * Ownership: a request given to callback_handle belongs to the callback until it is answered,
  * which is in the loop's next turn. The store and the loop must outlive it. What survives a

@@ -381,7 +381,7 @@ static bool plan_create(struct run_work *work, struct run_facts *facts, struct e
            attempt_begin(run->deps.store, run->mailbox.id, attempt, err);
 }
 
-unsigned run_intent_of(const struct remote_fields *fields)
+static unsigned intent_of(const struct remote_fields *fields)
 {
     return (fields->set_read ? INTENT_READ : 0u) | (fields->set_urgent ? INTENT_URGENT : 0u) |
            (fields->set_subject ? INTENT_SUBJECT : 0u);
@@ -427,7 +427,7 @@ static bool intend(struct run_work *work, struct err *err)
         intent->place = work->place;
     }
     if (work->step == STEP_SET) {
-        intent->what |= run_intent_of(fields);
+        intent->what |= intent_of(fields);
         intent->read = fields->set_read ? fields->read : intent->read;
         intent->urgent = fields->set_urgent ? fields->urgent : intent->urgent;
     }
@@ -536,7 +536,7 @@ bool run_decide(struct run_work *work, struct err *err)
     if (!load(work, &facts, err))
         return false;
     if (bug(resync_forgets) && work->run->job.id)
-        memset(&work->agreed, 0, sizeof work->agreed);
+        work->agreed.place = AGREED_NEVER;
     const struct agreed before = work->agreed;
     if (before.refusals >= LIMIT_SET_ASIDE_AFTER && work->run->rule != RULE_ERASE) {
         work->run->result.deferred++;

@@ -184,8 +184,6 @@ bool run_decide(struct run_work *work, struct err *err);
 
 /* What the attempt had sent is what both sides last had in common. */
 void run_agree_on_attempt(struct run_work *work, const struct attempt *attempt);
-/* The INTENT_ bits of these fields. */
-unsigned run_intent_of(const struct remote_fields *fields);
 const char *run_root_folder(const struct run *run, enum remote_place place);
 /* Look again in so many milliseconds, if not sooner. */
 void run_wait(struct run *run, int64_t ms);

@@ -63,17 +63,14 @@ static bool note(struct run_work *work, const char *what, struct err *err)
     return history_add(work->run->deps.store, work->id, "exchange", what, work->why, err);
 }
 
-/* What was done is certain now; what an earlier request was to do beside it is not. */
+/* What was done is certain now. What an earlier request was to do is not, also when it was the
+ * same: it may still take effect, after another change. */
 static void forget_intent(struct run_work *work)
 {
     struct intent *intent = &work->agreed.intent;
-    unsigned what = intent->what & work->before.what;
+    bool writes = work->step == STEP_SET || work->step == STEP_MOVE;
 
-    if (work->step == STEP_SET)
-        what &= ~run_intent_of(&work->fields);
-    else
-        what = work->step == STEP_MOVE ? what & ~(unsigned)INTENT_PLACE : 0;
-    intent->what = what;
+    intent->what = writes ? intent->what & work->before.what : 0;
     intent->until_ms = work->before.until_ms;
 }
 
@@ -219,9 +216,7 @@ static bool settle_intent(struct run_work *work, const struct err *said, struct 
 
     if (!intent->what || (work->step != STEP_SET && work->step != STEP_MOVE))
         return true;
-    if (bug(earlier_intent_lost) && said->effect == ERR_EFFECT_NONE)
-        intent->what = 0;
-    else if (said->effect == ERR_EFFECT_NONE)
+    if (said->effect == ERR_EFFECT_NONE)
         *intent = work->before;
     else
         intent->until_ms = store_now(work->run->deps.store).ms + work->run->deps.in_doubt_ms;

@@ -110,17 +110,27 @@ static bool is_quiet(struct scheduler *scheduler)
            (!scheduler->seen_due_ms || store_now(store).ms < scheduler->seen_due_ms);
 }
 
+static bool all_may_start(const struct scheduler *scheduler)
+{
+    struct mono now = loop_now(scheduler->deps.loop);
+
+    for (int i = 0; i < scheduler->lanes.count; i++) {
+        if (!lane_may_start(&scheduler->lanes.lane[i], now))
+            return false;
+    }
+    return true;
+}
+
 static void start_all(struct scheduler *scheduler)
 {
-    struct store *store = scheduler->deps.store;
-    struct err err;
+    int64_t version;
 
     scheduler_save_waiting(scheduler);
-    while (!scheduler->draining && scheduler_start_next(scheduler)) {
-    }
-    scheduler->seen_version = store_version(store);
-    if (!queue_next_due(store, NULL, &scheduler->seen_due_ms, &err))
-        scheduler->seen_version = 0;
+    do
+        version = store_version(scheduler->deps.store);
+    while (!scheduler->draining && scheduler_start_next(scheduler));
+    /* What waits for an account's turn may begin without anybody writing anything. */
+    scheduler->seen_version = all_may_start(scheduler) ? version : 0;
 }
 
 static void look(void *arg)

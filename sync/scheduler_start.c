@@ -185,8 +185,12 @@ bool scheduler_start_next(struct scheduler *scheduler)
     struct err err;
 
     err_clear(&err);
-    if (!queue_next_due(scheduler->deps.store, &claimer, &due, &err) || !due ||
-        due > store_now(scheduler->deps.store).ms || !scheduler_begin(scheduler))
+    if (!queue_next_due(scheduler->deps.store, &claimer, &due, &err))
+        due =
+            store_now(scheduler->deps.store).ms; /* not known: asked again with the next poll */
+    scheduler->seen_due_ms = due;
+    if (err.kind != ERR_OK || !due || due > store_now(scheduler->deps.store).ms ||
+        !scheduler_begin(scheduler))
         return false;
     if (!scheduler_commit(scheduler, claim_one(scheduler, &claimed, &err), &err))
         return false;

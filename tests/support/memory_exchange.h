@@ -118,8 +118,8 @@ struct memory_mailbox *memory_mailbox_find(struct memory_exchange *exchange,
 enum remote_place memory_place(const struct memory_mailbox *mailbox, int folder);
 struct memory_item *memory_item(struct memory_mailbox *mailbox, int number);
 
-/* Changes in a folder since a token, at most so many; what is told of an item stands in `items`
- * (copies). False: the token is refused. */
+/* Changes in a folder since a token, at most page_items of them; what is told of an item is a
+ * copy of it. False: the token is refused. */
 struct memory_page {
     int count;
     struct {

@@ -45,6 +45,10 @@ static const char unsubscribe_answer[] = ">Unsubscribe</m:SubscriptionStatus>";
 static const char mail_a[] = SOAP_HEAD MESSAGE("sub-a", NEW_MAIL) SOAP_TAIL;
 static const char mail_b[] = SOAP_HEAD MESSAGE("sub-b", NEW_MAIL) SOAP_TAIL;
 static const char status_a[] = SOAP_HEAD MESSAGE("sub-a", STATUS) SOAP_TAIL;
+#define READ_IN(folder)                                                                        \
+    "<t:ModifiedEvent><t:Watermark>AR</t:Watermark><t:TimeStamp>2026-11-22T10:00:02Z"          \
+    "</t:TimeStamp><t:ItemId Id=\"AAMk\"/><t:ParentFolderId Id=\"" folder                      \
+    "\"/></t:ModifiedEvent>"
 static const char lost_a[] =
     SOAP_HEAD "<m:SendNotificationResponseMessage ResponseClass=\"Error\">"
               "<m:MessageText>The watermark cannot be read.</m:MessageText>"
@@ -365,6 +369,139 @@ static void a_call_during_a_look_wishes_another(void **state)
     assert_int_equal(cf_rows_of(f, "ann"), 1);
 }
 
+static void add_folder(struct callback_fixture *f, const char *id)
+{
+    struct err err = {0};
+
+    assert_true(store_begin(f->store, &err));
+    assert_true(db_run(f->store, &err,
+                       "INSERT INTO folder(mailbox, id, name, place, root, token, listing,"
+                       " list_number, stamp, row) VALUES('ann', ?, '', 0, 1, 't', 0, 0, 0, 0)",
+                       "s", id));
+    assert_true(store_commit(f->store, &err));
+}
+
+/* What a claim of ann's wish takes along, in words; it is done at once. */
+static void assert_where(struct callback_fixture *f, const char *words)
+{
+    const struct queue_claimer claimer = {.owner = "test"};
+    struct queue_claim claim;
+    struct hint_claim where;
+    struct err err = {0};
+    char text[256] = "";
+    bool found;
+
+    assert_true(store_begin(f->store, &err));
+    assert_true(queue_claim_next(f->store, &claimer, &claim, &found, &err) && found);
+    assert_string_equal(claim.mailbox, "ann");
+    assert_true(hint_claimed(f->store, "ann", &where, &err));
+    assert_true(queue_done(f->store, "test", "ann", &err));
+    assert_true(store_commit(f->store, &err));
+    for (int i = 0; i < where.count; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s ", where.folders[i]);
+    free(where.folders);
+    assert_string_equal(text, words);
+}
+
+/* The mailbox waits for a look already; without the folder this change would be overlooked.
+ * rule: notify-where */
+static void a_mark_that_is_there_already_still_takes_the_folder(void **state)
+{
+    struct callback_fixture *f = *state;
+    static const char inbox[] = SOAP_HEAD MESSAGE("sub-a", READ_IN("inbox")) SOAP_TAIL,
+                      junk[] = SOAP_HEAD MESSAGE("sub-a", READ_IN("junk")) SOAP_TAIL;
+
+    add_folder(f, "inbox");
+    add_folder(f, "junk");
+    for (int i = 0; i < 3; i++) {
+        cf_call(f, "POST", "/" SECRET_A, inbox);
+        cf_run(f);
+        assert_int_equal(f->commits, 1);
+    }
+    for (int i = 0; i < 3; i++) {
+        cf_call(f, "POST", "/" SECRET_A, junk);
+        cf_run(f);
+        assert_int_equal(f->commits, 2);
+    }
+    cf_call(f, "POST", "/" SECRET_A, inbox);
+    cf_run(f);
+    assert_int_equal(f->commits, 2);
+    assert_int_equal(cf_rows_of(f, "ann"), 1);
+    assert_where(f, "inbox junk ");
+}
+
+static void what_several_calls_of_one_turn_say_comes_together(void **state)
+{
+    struct callback_fixture *f = *state;
+
+    add_folder(f, "inbox");
+    add_folder(f, "junk");
+    cf_call(f, "POST", "/" SECRET_A,
+            SOAP_HEAD MESSAGE("sub-a", READ_IN("inbox")) MESSAGE("sub-a", STATUS) SOAP_TAIL);
+    cf_call(f, "POST", "/" SECRET_A,
+            SOAP_HEAD MESSAGE("sub-a", READ_IN("junk") READ_IN("inbox")) SOAP_TAIL);
+    cf_run(f);
+    assert_where(f, "inbox junk ");
+}
+
+/* There is not room for so many. */
+static void forget_client(struct callback_fixture *f)
+{
+    struct callback_client *client = &f->clients[--f->client_count];
+
+    cf_client_close(client);
+    buf_clear(&client->out);
+    buf_clear(&client->in);
+    *client = (struct callback_client){0};
+}
+
+/* Whoever knows the address makes one mark, whatever folders he thinks of.
+ * rule: notify-where */
+static void any_number_of_folders_that_are_made_up_is_one_mark_anywhere(void **state)
+{
+    struct callback_fixture *f = *state;
+    char body[4096];
+
+    add_folder(f, "inbox");
+    for (int i = 0; i < 100; i++) {
+        struct buf text;
+        buf_init(&text, sizeof body);
+        buf_printf(&text, SOAP_HEAD MESSAGE("sub-a", READ_IN("made-up-%d")) SOAP_TAIL, i);
+        snprintf(body, sizeof body, "%s", buf_str(&text));
+        buf_clear(&text);
+        cf_call(f, "POST", "/" SECRET_A, body);
+        cf_run(f);
+        forget_client(f);
+    }
+    assert_int_equal(f->commits, 1);
+    assert_where(f, "");
+}
+
+static void marks_in_many_folders_are_bounded(void **state)
+{
+    struct callback_fixture *f = *state;
+    struct err err = {0};
+    bool found;
+
+    for (int i = 0; i < 4 * LIMIT_HINTS; i++) {
+        struct buf text;
+        char id[32];
+        snprintf(id, sizeof id, "folder-%d", i);
+        add_folder(f, id);
+        buf_init(&text, 4096);
+        buf_printf(&text, SOAP_HEAD MESSAGE("sub-a", READ_IN("folder-%d")) SOAP_TAIL, i);
+        cf_call(f, "POST", "/" SECRET_A, buf_str(&text));
+        cf_run(f);
+        buf_clear(&text);
+        forget_client(f);
+    }
+    assert_int_equal(f->commits, LIMIT_HINTS + 1);
+    sqlite3_stmt *stmt = db_one(f->store, &err, &found, "SELECT count(*) FROM queue_hint", "");
+    assert_int_equal(db_int(stmt, 0), LIMIT_HINTS + 1);
+    db_end(stmt);
+    assert_where(f, "");
+}
+
 static void another_subscription_at_a_known_address_is_told_to_unsubscribe(void **state)
 {
     struct callback_fixture *f = *state;
@@ -511,6 +648,10 @@ int main(void)
         TEST(being_heard_is_noted_again_only_after_a_while),
         TEST(a_mailbox_is_looked_at_at_once_and_then_not_again_for_a_moment),
         TEST(a_call_during_a_look_wishes_another),
+        TEST(a_mark_that_is_there_already_still_takes_the_folder),
+        TEST(what_several_calls_of_one_turn_say_comes_together),
+        TEST(any_number_of_folders_that_are_made_up_is_one_mark_anywhere),
+        TEST(marks_in_many_folders_are_bounded),
         TEST(another_subscription_at_a_known_address_is_told_to_unsubscribe),
         TEST(a_call_before_the_answer_to_subscribe_is_stored_is_accepted),
         TEST(a_lost_subscription_ends_the_watch_and_marks_the_mailbox),

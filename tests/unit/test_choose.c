@@ -142,6 +142,7 @@ static void of_copies_none_of_which_was_agreed_the_oldest_stands(void **state)
     assert_choice(items, 2, "an item that is gone", "3");
 }
 
+/* rule: two-of-ours */
 static void of_two_creations_the_first_made_stays(void **state)
 {
     (void)state;
@@ -157,6 +158,7 @@ static void of_two_creations_the_first_made_stays(void **state)
         "", "2 -1 -3");
 }
 
+/* rule: two-of-ours */
 static void made_in_the_same_moment_the_smaller_token_decides(void **state)
 {
     (void)state;
@@ -164,6 +166,7 @@ static void made_in_the_same_moment_the_smaller_token_decides(void **state)
                           "", "9 -1");
 }
 
+/* rule: two-of-ours */
 static void what_a_person_touched_stays_before_what_nobody_did(void **state)
 {
     static const char *const acts[] = {"r", "u", "s", "d", "m"};

@@ -199,6 +199,7 @@ static void one_silent_mailbox_goes_its_own_way(void **state)
     assert_true(fixed.why[0] != '\0');
 }
 
+/* rule: notify-ways */
 static void a_fixed_word_that_does_not_work_says_so(void **state)
 {
     (void)state;
@@ -211,6 +212,7 @@ static void a_fixed_word_that_does_not_work_says_so(void **state)
     assert_true(hear_fell_back(HEAR_WORD_STREAM, true, HEAR_AT_POLL));
 }
 
+/* rule: notify-ways */
 static void without_a_callback_address_streams_are_the_first_choice(void **state)
 {
     (void)state;

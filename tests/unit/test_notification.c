@@ -322,9 +322,92 @@ static void folders_that_are_made_moved_or_removed_are_told_apart_from_items(voi
     }
 }
 
+#define IN(name, parent, more)                                                                 \
+    "<t:" name "><t:Watermark>AA==</t:Watermark><t:TimeStamp>2026-11-22T10:00:03Z"             \
+    "</t:TimeStamp><t:ItemId Id=\"A\"/>" parent more "</t:" name ">"
+#define PARENT(id) "<t:ParentFolderId Id=\"" id "\" ChangeKey=\"C\"/>"
+#define OLD(id)    "<t:OldItemId Id=\"O\"/><t:OldParentFolderId Id=\"" id "\"/>"
+#define MORE(word)                                                                             \
+    "<m:SendNotificationResponseMessage ResponseClass=\"Success\"><m:ResponseCode>NoError"     \
+    "</m:ResponseCode><m:Notification><t:SubscriptionId>s</"                                   \
+    "t:SubscriptionId><t:MoreEvents>" word                                                     \
+    "</t:MoreEvents>" IN("DeletedEvent", PARENT("a"),                                          \
+                         "") "</m:Notification></m:SendNotificationResponseMessage>"
+
+/* rule: notify-where */
+static void the_folders_of_events_are_told(void **state)
+{
+    static const struct {
+        const char *message, *where; /* "a<b": moved from b to a; "": anywhere */
+    } cases[] = {
+        {MESSAGE("s", IN("NewMailEvent", PARENT("a"), "")), "a"},
+        {MESSAGE("s", IN("CreatedEvent", PARENT("a"), "") IN("NewMailEvent", PARENT("a"), "")
+                          STATUS),
+         "a"},
+        {MESSAGE("s", IN("DeletedEvent", PARENT("a"), "") IN("ModifiedEvent", PARENT("b"), "")),
+         "a b"},
+        {MESSAGE("s", IN("MovedEvent", PARENT("a"), OLD("b"))), "a<b"},
+        {MESSAGE("s", IN("CopiedEvent", PARENT("a"), OLD("b"))), "a"},
+        {MESSAGE("s", FOLDER_EVENT("ModifiedEvent")), "A"},
+        {MESSAGE("s", STATUS), ""},
+        {MESSAGE("s", ""), ""},
+        {MESSAGE("s", "<t:NewMailEvent/>"), ""},
+        {MESSAGE("s", IN("ModifiedEvent", PARENT("a"), "") IN("DeletedEvent", "", "")), ""},
+        {MESSAGE("s", IN("MovedEvent", PARENT("a"), "")), ""},
+        {MESSAGE("s", IN("ModifiedEvent", PARENT(""), "")), ""},
+        {MESSAGE("s", IN("ModifiedEvent", "<t:ParentFolderId/>", "")), ""},
+        {MESSAGE("s",
+                 IN("ModifiedEvent", PARENT("a"), "") IN("ModifiedEvent", PARENT("b"), "")
+                     IN("ModifiedEvent", PARENT("c"), "") IN("ModifiedEvent", PARENT("d"), "")
+                         IN("ModifiedEvent", PARENT("a"), "")),
+         "a b c d"},
+        {MESSAGE("s",
+                 IN("ModifiedEvent", PARENT("a"), "") IN("ModifiedEvent", PARENT("b"), "")
+                     IN("ModifiedEvent", PARENT("c"), "") IN("ModifiedEvent", PARENT("d"), "")
+                         IN("ModifiedEvent", PARENT("e"), "")),
+         ""},
+        {MORE("false"), "a"},
+        {MORE("true"), ""},
+        {MORE("1"), ""},
+    };
+    static char text[8192];
+
+    (void)state;
+    static_assert(LIMIT_SPOTS == 4, "so many fit, above");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char where[64] = "";
+        snprintf(text, sizeof text, "%s%s%s", HEAD, cases[i].message, TAIL);
+        assert_true(parse(text));
+        for (int k = 0; k < out[0].where.count; k++) {
+            const struct remote_spot *spot = &out[0].where.spots[k];
+            snprintf(where + strlen(where), sizeof where - strlen(where), "%s%s%s%s",
+                     k ? " " : "", spot->folder, spot->from[0] ? "<" : "", spot->from);
+        }
+        assert_string_equal(where, cases[i].where);
+    }
+}
+
+static void a_folder_whose_id_is_too_long_is_anywhere(void **state)
+{
+    struct buf text;
+
+    (void)state;
+    buf_init(&text, MIB);
+    for (size_t len = LIMIT_REMOTE_ID - 1; len <= LIMIT_REMOTE_ID; len++) {
+        buf_reset(&text);
+        buf_printf(&text, HEAD MESSAGE("s", IN("NewMailEvent", PARENT("%0*d"), "")) TAIL,
+                   (int)len, 0);
+        assert_true(parse(buf_str(&text)));
+        assert_int_equal(out[0].where.count, len < LIMIT_REMOTE_ID);
+    }
+    buf_clear(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_folders_of_events_are_told),
+        cmocka_unit_test(a_folder_whose_id_is_too_long_is_anywhere),
         cmocka_unit_test(each_recorded_notification_is_read_as_it_says),
         cmocka_unit_test(no_recorded_notification_is_left_out_of_the_table),
         cmocka_unit_test(a_recorded_notification_cut_anywhere_is_refused),

@@ -38,6 +38,7 @@ static void a_message_is_created_in_one_request(void **state)
     site_free(&site);
 }
 
+/* rule: new-message */
 static void all_kinds_arrive_as_they_are(void **state)
 {
     struct site *site = site_new(2, NULL);
@@ -58,6 +59,7 @@ static void all_kinds_arrive_as_they_are(void **state)
     site_free(&site);
 }
 
+/* rule: read-there */
 static void what_the_owner_does_in_exchange_comes_back(void **state)
 {
     struct site *site = site_new(3, NULL);
@@ -93,6 +95,7 @@ static void what_the_owner_does_in_exchange_comes_back(void **state)
     site_free(&site);
 }
 
+/* rule: read-here */
 static void what_the_caller_does_by_phone_goes_out(void **state)
 {
     struct site *site = site_new(4, NULL);
@@ -548,6 +551,7 @@ static void silent_subscriptions_are_made_again(void **state)
     site_free(&site);
 }
 
+/* rule: notify-ways */
 static void without_callbacks_each_mailbox_is_looked_at_every_minute(void **state)
 {
     struct site *site = site_new(36, "notify = poll");

@@ -273,6 +273,9 @@ static void words_come_from_pieces_of_any_size(void **state)
                 give(&s.wire, buf_str(&all) + at, all.len - at < piece ? all.len - at : piece));
         assert_string_equal(s.words,
                             "open changed:sub-a changed:sub-b lost:sub-b folders:sub-a ");
+        assert_int_equal(s.where.count, 1);
+        assert_string_equal(s.where.spots[0].folder, "f");
+        assert_string_equal(s.where.spots[0].from, "");
         end(&s);
     }
     buf_clear(&all);

@@ -9,6 +9,7 @@
 enum {
     QUIET_STEP_MS = 1000,
     QUIET_LONG_MS = 60 * 1000,
+    QUIET_STEPS = 1500,             /* something that is begun again and again */
     QUIET_MAX_MS = 6 * 3600 * 1000, /* of virtual time until both sides must agree */
     DAY_MS = 25 * 3600 * 1000,
 };
@@ -87,7 +88,7 @@ static bool settle(struct walk *walk)
     struct walk_site *site = walk->site;
     int64_t passed = 0;
 
-    while (passed < QUIET_MAX_MS) {
+    for (int steps = 0; passed < QUIET_MAX_MS && steps < QUIET_STEPS; steps++) {
         int64_t wait = walk_site_waits(site);
         if (wait < 0 && !walk_resume(walk))
             return true;
