@@ -349,10 +349,10 @@ static void cancel(struct remote_call *base)
 
 static void end(struct remote *remote)
 {
-    struct dry_call *call;
-
-    while ((call = TAILQ_FIRST(&of(remote)->calls)))
+    for (struct dry_call *call = TAILQ_FIRST(&of(remote)->calls), *next; call; call = next) {
+        next = TAILQ_NEXT(call, link);
         cancel((struct remote_call *)call);
+    }
     free(remote);
 }
 

@@ -217,7 +217,7 @@ void run_import(struct run *run)
     struct store *store = run->deps.store;
     struct import *import = &run->import;
     struct item_row next;
-    struct strays strays;
+    struct strays strays = {.unknown = 0};
     bool found = false;
     struct err err;
 

@@ -104,8 +104,10 @@ static void write_config(struct site *site)
     snprintf(path, sizeof path, "%s/sib.conf", site->dir);
     assert_true(file_replace(path, text, strlen(text), 0600, &err));
     site->config = config_load(path, &err);
-    if (!site->config)
+    if (!site->config) {
         fail_msg("%s", err.text);
+        return;
+    }
     site->config->sync.voice_outbox = false; /* a test that wants it switches it on */
 }
 

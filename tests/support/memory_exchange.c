@@ -169,20 +169,20 @@ struct token {
 static bool parse(const struct memory_mailbox *mailbox, int folder, const char *text,
                   struct token *token)
 {
-    char kind;
-    long long since = 0, cursor = 0;
+    char *at;
 
     *token = (struct token){mailbox->epoch, folder, true, mailbox->journal, INT64_MAX};
     if (!text[0])
         return true;
-    if (sscanf(text, "%d.%d.%c.%lld.%lld", &token->epoch, &token->folder, &kind, &since,
-               &cursor) < 4)
+    token->epoch = (int)strtol(text, &at, 10);
+    token->folder = *at == '.' ? (int)strtol(at + 1, &at, 10) : -1;
+    if (*at != '.' || !at[1] || at[2] != '.')
         return false;
-    token->listing = kind == 'L';
-    token->since = since;
-    token->cursor = cursor;
-    return token->epoch == mailbox->epoch && token->folder == folder &&
-           since <= mailbox->journal;
+    token->listing = at[1] == 'L';
+    token->since = strtoll(at + 3, &at, 10);
+    token->cursor = *at == '.' ? strtoll(at + 1, &at, 10) : 0;
+    return !*at && token->epoch == mailbox->epoch && token->folder == folder &&
+           token->since <= mailbox->journal;
 }
 
 static void print(const struct token *token, char *text)

@@ -9,7 +9,7 @@
 /* "i12", "f3", "s1", "v7": the number. */
 static int number_of(const char *id)
 {
-    return id[0] ? atoi(id + 1) : 0;
+    return id[0] ? (int)strtol(id + 1, NULL, 10) : 0;
 }
 
 static struct remote_call *folders(struct remote *remote, unsigned with, remote_folders_fn *fn,

@@ -110,8 +110,10 @@ static void write_config(struct site *site, const char *extra)
     snprintf(path, sizeof path, "%s/sib.conf", site->dir);
     assert_true(file_replace(path, text, strlen(text), 0600, &err));
     site->config = config_load(path, &err);
-    if (!site->config)
+    if (!site->config) {
         fail_msg("%s", err.text);
+        return;
+    }
     site->config->sync.voice_outbox = extra && strstr(extra, "voice-outbox = on");
 }
 

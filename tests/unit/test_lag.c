@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -21,7 +22,7 @@ static bool collect(const struct mailbox *mailbox, int64_t since_ms, void *arg)
 {
     struct seen *seen = arg;
 
-    strcpy(seen->name, mailbox->name);
+    snprintf(seen->name, sizeof seen->name, "%s", mailbox->name);
     seen->since_ms = since_ms;
     seen->count++;
     return true;

@@ -446,7 +446,7 @@ static void killed_at_any_moment_the_copies_go_all_the_same(void **state)
 {
     (void)state;
     for (int ms = 1; ms < 400; ms += 23) {
-        struct site *site = two_people((uint64_t)(100 + ms));
+        struct site *site = two_people((uint64_t)ms + 100);
         char ids[6][LIMIT_UUID];
         site->expect_warnings = true;
         site_start(site);
@@ -509,7 +509,7 @@ static void a_voice_message_has_the_class_and_the_properties_of_the_voice_form(v
     assert_string_equal(text_in(item, "item_class"), "IPM.Note.Microsoft.Voicemail.UM.CA");
     assert_string_equal(property(item, "tag:0x6802:String"), "+15550100");
     assert_string_equal(property(item, "tag:0x6803:String"), "Ann \"O'Neil\" & <Sons>");
-    assert_int_equal(atoi(property(item, "tag:0x6801:Integer")),
+    assert_int_equal(strtol(property(item, "tag:0x6801:Integer"), NULL, 10),
                      (site_message(site, id).duration_ms + 500) / 1000);
     assert_int_equal(json_array_size(files), 1);
     assert_string_equal(property(item, "tag:0x6805:String"),

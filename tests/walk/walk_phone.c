@@ -11,9 +11,9 @@
 /* With a recording that is in the store already, so that no file is written. */
 static bool add(struct walk *walk, const struct message_new *message, char *id, struct err *err)
 {
-    struct store *store = walk->site->store;
+    struct store *store = walk->site ? walk->site->store : NULL;
 
-    if (!store_begin(store, err))
+    if (!store || !store_begin(store, err))
         return false;
     bool ok = message_add(store, message, id, err) &&
               queue_push(store, message->mailbox, QUEUE_CHANGE, 0, err) &&

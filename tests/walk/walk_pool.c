@@ -139,7 +139,8 @@ static int by_seed(const void *a, const void *b)
 
 static int jobs_at_once(void)
 {
-    long jobs = getenv("WALK_JOBS") ? atol(getenv("WALK_JOBS")) : sysconf(_SC_NPROCESSORS_ONLN);
+    const char *wanted = getenv("WALK_JOBS");
+    long jobs = wanted ? strtol(wanted, NULL, 10) : sysconf(_SC_NPROCESSORS_ONLN);
 
     return jobs < 1 ? 1 : jobs > POOL_JOBS_MAX ? POOL_JOBS_MAX : (int)jobs;
 }
