@@ -486,6 +486,18 @@ static bool plan_rewrite(struct run_work *work, struct err *err)
     return agreed_set(run->deps.store, work->id, agreed, err);
 }
 
+/* It was there once. A person who moves it to and fro may have hidden it from every look that
+ * found it gone; so nothing is made anew before this run has looked everywhere. */
+static bool looks_first(struct run_work *work)
+{
+    struct run *run = work->run;
+
+    if (work->agreed.place == AGREED_NEVER || run->look_began_ms)
+        return false;
+    run->look_again = true;
+    return true;
+}
+
 static bool next_step(struct run_work *work, const struct plan *plan, struct run_facts *facts,
                       struct err *err)
 {
@@ -502,10 +514,13 @@ static bool next_step(struct run_work *work, const struct plan *plan, struct run
     };
     if (work->fields.set_read || work->fields.set_urgent || work->fields.set_subject) {
         work->step = STEP_SET;
+        work->why = work->run->rule == RULE_CONNECTION ? "Connection wins, in a resync"
+                                                       : "changed here";
         return intend(work, err);
     }
     switch (plan->action) {
-    case ACTION_CREATE: return !aim(work, plan->place) || plan_create(work, facts, err);
+    case ACTION_CREATE:
+        return looks_first(work) || !aim(work, plan->place) || plan_create(work, facts, err);
     case ACTION_MOVE_TO_INBOX: return plan_move(work, AGREED_INBOX, err);
     case ACTION_MOVE_TO_SENT: return plan_move(work, AGREED_SENT, err);
     case ACTION_MOVE_TO_DELETED: return plan_move(work, AGREED_DELETED, err);
