@@ -1,16 +1,20 @@
 #include "tests/walk/walk_pool.h"
 
 #include <assert.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/bug.h"
 #include "base/text.h"
+
+enum { PROGRESS_MS = 500 };
 
 /* What all workers see. */
 struct shared {
@@ -98,7 +102,13 @@ static void wait_for_all(struct shared *shared, const struct pool_order *order,
                          const pid_t *pids, int jobs, struct mono start)
 {
     int left = jobs, status;
+    sigset_t ended, before;
 
+    /* Blocked, so that the end of a worker wakes us also when it comes before we wait for it.
+     */
+    sigemptyset(&ended);
+    sigaddset(&ended, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &ended, &before);
     while (left > 0) {
         pid_t pid = waitpid(-1, &status, order->progress ? WNOHANG : 0);
         if (pid > 0) {
@@ -107,8 +117,9 @@ static void wait_for_all(struct shared *shared, const struct pool_order *order,
             continue;
         }
         say_progress(shared, order, jobs, start);
-        usleep(500 * 1000);
+        sigtimedwait(&ended, NULL, &(struct timespec){.tv_nsec = PROGRESS_MS * 1000 * 1000});
     }
+    sigprocmask(SIG_SETMASK, &before, NULL);
     if (order->progress)
         fputs("\r                                                            \r", stderr);
 }
